@@ -1,0 +1,198 @@
+"""Every setting, its unit, its bounds, its default and what a reload may do with it.
+
+One TOML file holds them. This page is the whole truth: the sample file, the JSON Schema and the
+checks are made from it (`settings.py` reads and checks, this file only says what there is).
+"""
+
+import socket
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+
+class Reload(StrEnum):
+    """What SIGHUP may do with a changed setting."""
+
+    LIVE = "live"
+    """Taken over at once."""
+    PART = "part"
+    """The camera, engine or link concerned is opened again."""
+    START = "start"
+    """Kept until the next start, and reported."""
+
+
+def _meta(reload: Reload, text: str, unit: str, **bounds: Any) -> Meta:  # noqa: ANN401
+    schema = {"x-unit": unit, "x-reload": str(reload)}
+    extra = {"unit": unit, "reload": reload}
+    return Meta(description=text, extra=extra, extra_json_schema=schema, **bounds)
+
+
+def live(text: str, unit: str = "", **bounds: Any) -> Meta:  # noqa: ANN401
+    """Describe a setting that a reload takes over at once."""
+    return _meta(Reload.LIVE, text, unit, **bounds)
+
+
+def part(text: str, unit: str = "", **bounds: Any) -> Meta:  # noqa: ANN401
+    """Describe a setting whose change re-opens the part it belongs to."""
+    return _meta(Reload.PART, text, unit, **bounds)
+
+
+def start(text: str, unit: str = "", **bounds: Any) -> Meta:  # noqa: ANN401
+    """Describe a setting that only a start takes over."""
+    return _meta(Reload.START, text, unit, **bounds)
+
+
+# One setting, one entry, on one page: the table is set by hand.
+# fmt: off
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+NAME = "^[A-Za-z0-9_-]{1,32}$"
+"""What may stand in a topic: no slash, no wildcard, no space."""
+
+SourceName = Annotated[str, part(
+    'Kind of camera: "video" (a file, an rtsp:// address, /dev/videoN), "picamera", "images" '
+    '(a folder of stills), "synthetic" (a moving square, for trials).',
+    pattern="^(video|picamera|images|synthetic)$")]
+
+
+class CameraConfig(Section, frozen=True):
+    """[[camera]]: one for each camera; all share the engine and the link."""
+
+    name: Annotated[str, start("Stands in topics and events.", pattern=NAME)] = "cam"
+    source: SourceName = "video"
+    address: Annotated[str, part(
+        "File, folder, device or rtsp:// address without a password; for picamera its number.")] = ""
+    password_file: Annotated[str, part(
+        "File with the password for the address, or credential:NAME for systemd's.")] = ""
+    width: Annotated[int, part("Width asked of a camera that can choose.", "px", ge=32, le=4096)] = 1280
+    height: Annotated[int, part("Height asked of a camera that can choose.", "px", ge=32, le=4096)] = 720
+    fps: Annotated[float, part(
+        "Frames a second asked of the camera; more than that are dropped.", "1/s", ge=0.1, le=60)] = 10.0
+    loop: Annotated[bool, part("Begin a file or folder again when it ends.")] = False
+    stall_s: Annotated[float, part(
+        "A camera silent for so long is opened again.", "s", ge=1, le=300)] = 10.0
+
+
+class MotionConfig(Section, frozen=True):
+    """[motion]: how much must change before the model is asked."""
+
+    cell_px: Annotated[int, part("Size of a motion cell; 4, 8 or 16.", "px", ge=4, le=16)] = 8
+    sensitivity: Annotated[float, live(
+        "Higher sees fainter things; thresholds are divided by it.", "", ge=0.25, le=4)] = 1.0
+    min_cells: Annotated[int, live("Smallest connected group of cells.", "cells", ge=1, le=1000)] = 2
+    confirm_s: Annotated[float, live(
+        "A group must be near one seen so long before; 0 reports at once.", "s", ge=0, le=5)] = 0.1
+    static_s: Annotated[float, live(
+        "What stays unchanged for so long becomes background.", "s", ge=0.5, le=600)] = 3.0
+    still_s: Annotated[float, live(
+        "An episode of motion ends after so long without any.", "s", ge=0.1, le=60)] = 2.0
+    every_s: Annotated[float, live(
+        "An episode that goes on is reported again so often.", "s", ge=1, le=3600)] = 10.0
+
+
+class ModelConfig(Section, frozen=True):
+    """[model]: what looks at the frames that moved."""
+
+    folder: Annotated[str, part("Where the bundles are; empty: those of the release.")] = ""
+    name: Annotated[str, part(
+        "Bundle that looks at what moved; empty: motion only.", pattern="^[A-Za-z0-9_.-]{0,64}$")] = "coco16-320"
+    vector: Annotated[str, part(
+        "Bundle that makes a feature vector of each new track; empty: none.",
+        pattern="^[A-Za-z0-9_.-]{0,64}$")] = ""
+    runtime: Annotated[str, part(
+        '"auto", "litert" or "tflite".', pattern="^(auto|litert|tflite)$")] = "auto"
+    threads: Annotated[int, part("Threads of the interpreter.", "", ge=1, le=8)] = 1
+    looks_per_s: Annotated[float, live(
+        "At most so many looks a second and camera.", "1/s", ge=0.1, le=60)] = 10.0
+    max_looks: Annotated[int, live(
+        "At most so many regions of one frame are looked at.", "", ge=1, le=8)] = 1
+    margin: Annotated[float, live(
+        "A region is widened by this share of its size on each side.", "", ge=0, le=2)] = 0.25
+    min_region: Annotated[float, live(
+        "A region is at least this share of the frame's height.", "", ge=0.05, le=1)] = 0.5
+
+
+class EventsConfig(Section, frozen=True):
+    """[events]: what is worth saying."""
+
+    threshold: Annotated[float, live("Lowest score that counts.", "", ge=0.01, le=1)] = 0.4
+    labels: Annotated[list[str], live("Only these labels; empty: all that the model knows.")] = []
+    top: Annotated[int, live("A classifier's best labels, so many.", "", ge=1, le=10)] = 1
+    min_hits: Annotated[int, live("Looks a thing must be seen in before it is said.", "", ge=1, le=20)] = 2
+    gone_s: Annotated[float, live(
+        "A thing looked for and not seen for so long has gone.", "s", ge=0.1, le=600)] = 2.0
+    heartbeat_s: Annotated[float, live(
+        "A thing that stays is confirmed by a look, and said again, so often.", "s", ge=1, le=86400)] = 60.0
+    hard_band: Annotated[float, live(
+        "A best score less than this above the threshold is marked hard.", "", ge=0, le=1)] = 0.1
+    per_minute: Annotated[float, live(
+        "At most so many events a minute and camera; the rest are counted.", "1/min", ge=1, le=6000)] = 120.0
+    vectors_per_s: Annotated[float, live(
+        "At most so many feature vectors a second and camera.", "1/s", ge=0.01, le=10)] = 1.0
+
+
+class MqttConfig(Section, frozen=True):
+    """[mqtt]: the one broker."""
+
+    host: Annotated[str, part("Name or address of the broker; empty: keep all in the outbox.")] = ""
+    port: Annotated[int, part("0: 8883 with TLS, 1883 without.", "", ge=0, le=65535)] = 0
+    tls: Annotated[bool, part("Encrypt, and verify the broker's certificate and name.")] = True
+    ca_file: Annotated[str, part("Own CA, PEM; empty: the system's.")] = ""
+    cert_file: Annotated[str, part("Client certificate, PEM.")] = ""
+    key_file: Annotated[str, part("Its key, PEM, or credential:NAME.")] = ""
+    username: Annotated[str, part("User at the broker.", max_length=256)] = ""
+    password_file: Annotated[str, part("File with the password, or credential:NAME.")] = ""
+    prefix: Annotated[str, part(
+        "Topics begin with it; {site} and {device} are filled in.",
+        pattern=r"^[A-Za-z0-9_{}/.-]{1,128}$")] = "edge/v1/{site}/{device}"
+    protocol: Annotated[str, part('"5" or "3.1.1".', pattern=r"^(5|3\.1\.1)$")] = "5"
+    keepalive_s: Annotated[int, part("Ping after so long without traffic.", "s", ge=5, le=3600)] = 60
+    connect_s: Annotated[float, part("A connection not up by then is given up.", "s", ge=1, le=120)] = 15.0
+    backoff_max_s: Annotated[float, part("Longest wait between attempts.", "s", ge=1, le=3600)] = 120.0
+    inflight: Annotated[int, part("Messages on their way at once.", "", ge=1, le=1000)] = 20
+    backlog_per_s: Annotated[float, live(
+        "Stored events sent a second while there are live ones.", "1/s", ge=0.1, le=10000)] = 200.0
+
+
+class OutboxConfig(Section, frozen=True):
+    """[outbox]: what is kept on disk until the broker has it."""
+
+    folder: Annotated[str, start("Where; empty: $STATE_DIRECTORY/outbox or ~/.local/state/edgeagent/outbox.")] = ""
+    max_bytes: Annotated[int, live(
+        "Most that is kept; the oldest goes first.", "bytes", ge=262144, le=1 << 40)] = 67108864
+    segment_bytes: Annotated[int, live(
+        "Size of one file of the log.", "bytes", ge=4096, le=1 << 26)] = 262144
+    sync_s: Annotated[float, live(
+        "Most that a power cut may take; 0 syncs each event.", "s", ge=0, le=3600)] = 5.0
+
+
+class HealthConfig(Section, frozen=True):
+    """[health]: what the agent says of itself."""
+
+    stat_s: Annotated[float, live("How often counters are published; 0: never.", "s", ge=0, le=86400)] = 60.0
+    stuck_s: Annotated[float, live(
+        "A part busy for so long with no progress stops feeding systemd's watchdog.", "s", ge=5, le=600)] = 30.0
+
+
+class Config(Section, frozen=True):
+    """The whole file."""
+
+    device: Annotated[str, start("Stands in topics and events; empty: the host's name.", pattern="^[A-Za-z0-9_-]{0,32}$")] = ""
+    site: Annotated[str, start("Stands in topics.", pattern=NAME)] = "home"
+    camera: Annotated[list[CameraConfig], start("The cameras.")] = []
+    motion: MotionConfig = MotionConfig()
+    model: ModelConfig = ModelConfig()
+    events: EventsConfig = EventsConfig()
+    mqtt: MqttConfig = MqttConfig()
+    outbox: OutboxConfig = OutboxConfig()
+    health: HealthConfig = HealthConfig()
+
+    @property
+    def device_name(self) -> str:
+        """The name to use: the one set, else the host's, with odd characters replaced."""
+        host = "".join(c if c.isalnum() or c in "_-" else "-" for c in socket.gethostname())
+        return self.device or host[:32] or "edge"

@@ -1,0 +1,88 @@
+"""Every error the agent raises on purpose, as one tree arranged by its cure.
+
+* EdgeagentError                                                    exit 70
+  - FileError         mend the file, do not retry                   exit 78
+    + ConfigError       the configuration
+    + CredentialError   a password, key or certificate file
+  - ModelError        deploy the model bundle again                 exit 65
+    + BundleError       the folder does not fit its own manifest
+    + RuntimeRefusedError   the interpreter would not take the model
+  - RetryError        something outside may come back, retry        exit 69
+    + CameraError       no picture
+    + AcceleratorError  no Edge TPU, or it went away
+    + LinkError         no broker
+    + OutboxError       no room on the disk, or no right to write there
+  - UsageError        the command was typed wrongly                 exit 64
+
+The statuses are those of ``sysexits.h`` (EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE,
+EX_CONFIG), so that systemd's ``RestartPreventExitStatus=78`` means what it says.
+A message names what, where, the value, what is allowed, and what to do.
+"""
+
+from collections.abc import Sequence
+
+
+class EdgeagentError(Exception):
+    """Base of every deliberate failure; ``exit_status`` tells systemd what to do next."""
+
+    exit_status = 70
+
+
+class FileError(EdgeagentError):
+    """A file the owner wrote is wrong; starting again without mending it changes nothing."""
+
+    exit_status = 78
+
+
+class ConfigError(FileError, ValueError):
+    """The configuration cannot be used; ``faults`` holds every fault found, one line each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class CredentialError(FileError):
+    """A file with a password, a key or a certificate is missing or unusable."""
+
+
+class ModelError(EdgeagentError):
+    """The model cannot be used; deploy the bundle again."""
+
+    exit_status = 65
+
+
+class BundleError(ModelError, ValueError):
+    """The bundle's files are not what its manifest says."""
+
+
+class RuntimeRefusedError(ModelError):
+    """The interpreter crashed on, or refused, a model whose files are as the manifest says."""
+
+
+class RetryError(EdgeagentError):
+    """Something outside the process failed and may come back by itself."""
+
+    exit_status = 69
+
+
+class CameraError(RetryError, OSError):
+    """No frame could be taken within the source's own deadline."""
+
+
+class AcceleratorError(RetryError, OSError):
+    """The Edge TPU is missing, refused the model, or stopped answering."""
+
+
+class LinkError(RetryError, ConnectionError):
+    """The broker cannot be reached or will not have us."""
+
+
+class OutboxError(RetryError, OSError):
+    """The outbox cannot be opened or written."""
+
+
+class UsageError(EdgeagentError, ValueError):
+    """The command line asks for something that does not exist."""
+
+    exit_status = 64
