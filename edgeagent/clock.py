@@ -7,6 +7,8 @@ from typing import Protocol
 
 _TIME_ERROR = 5
 """What adjtimex(2) returns while the kernel's clock is not synchronised."""
+_TIMESYNC_FLAG = Path("/run/systemd/timesync/synchronized")
+"""Made by systemd-timesyncd once it has set the clock (systemd-timesyncd.service(8))."""
 
 
 class Clock(Protocol):
@@ -45,7 +47,10 @@ class SystemClock:
         """See `Clock.trusted`; the kernel's own word for it, adjtimex(2)."""
         ctypes.memset(self._timex, 0, len(self._timex))
         state = int(self._libc.adjtimex(self._timex))
-        return 0 <= state < _TIME_ERROR
+        if state < 0:
+            # A sandbox that forbids even reading the clock's state: ask timesyncd's flag.
+            return _TIMESYNC_FLAG.exists()
+        return state < _TIME_ERROR
 
 
 class ManualClock:

@@ -28,6 +28,11 @@ class Box:
         """Share of the frame's area; 0 for an empty box."""
         return max(self.width, 0.0) * max(self.height, 0.0)
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Its middle, x and y."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
     def join(self, other: "Box") -> "Box":
         """Return the smallest box that holds both."""
         return Box(
@@ -42,6 +47,11 @@ class Box:
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(width, 0.0) * max(height, 0.0)
+
+    def iou(self, other: "Box") -> float:
+        """Return intersection over union with ``other``, 0 to 1."""
+        shared = self.overlap(other)
+        return shared / (self.area + other.area - shared) if shared else 0.0
 
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)

@@ -24,6 +24,20 @@ class Health:
     _counters: dict[str, int] = field(default_factory=dict)
     _gauges: dict[str, float] = field(default_factory=dict)
     _states: dict[str, str] = field(default_factory=dict)
+    _busy_since_s: dict[str, float] = field(default_factory=dict)
+
+    def busy(self, part: str, at_s: float) -> None:
+        """Say that ``part`` has taken something up at ``at_s`` (monotonic seconds)."""
+        self._busy_since_s[part] = at_s
+
+    def rests(self, part: str) -> None:
+        """Say that ``part`` has finished, and waits for more."""
+        self._busy_since_s.pop(part, None)
+
+    def stuck(self, at_s: float, limit_s: float) -> list[str]:
+        """Return the parts that have been busy with one thing for longer than ``limit_s``."""
+        busy = list(self._busy_since_s.items())
+        return [part for part, since_s in busy if at_s - since_s > limit_s]
 
     def count(self, name: str, by: int = 1) -> None:
         """Raise the counter ``name``."""

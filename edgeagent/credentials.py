@@ -1,0 +1,87 @@
+"""Passwords and keys: always from a file or systemd's credentials, never printed."""
+
+import os
+import stat
+from pathlib import Path
+
+from edgeagent.errors import CredentialError
+
+PREFIX = "credential:"
+"""``credential:NAME`` is the file NAME in systemd's $CREDENTIALS_DIRECTORY."""
+
+
+class Secret:
+    """A text that prints as stars."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one place that hands it on."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('********')"
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+
+NO_SECRET = Secret("")
+
+
+def path_of(reference: str) -> Path:
+    """Return the file that ``reference`` (a path, or ``credential:NAME``) stands for.
+
+    Raises:
+        CredentialError: it names a systemd credential, and this process was given none.
+    """
+    if not reference.startswith(PREFIX):
+        return Path(reference)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    name = reference.removeprefix(PREFIX)
+    if not folder or "/" in name:
+        raise CredentialError(
+            f"{reference}: systemd gave this process no credential {name!r}; "
+            f"add LoadCredential={name}:/path/to/file to the unit"
+        )
+    return Path(folder) / name
+
+
+def read_secret(reference: str) -> Secret:
+    """Return the first line of the file behind ``reference``; an empty reference is no secret.
+
+    Raises:
+        CredentialError: the file is missing, unreadable, empty, or open to everybody.
+    """
+    if not reference:
+        return NO_SECRET
+    path = check_private(path_of(reference))
+    try:
+        text = path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialError(f"{path}: cannot be read ({error}); mend the file") from error
+    if not text:
+        raise CredentialError(f"{path}: is empty; write the password into its first line")
+    return Secret(text)
+
+
+def check_private(path: Path) -> Path:
+    """Return ``path`` if only its owner and group may read it.
+
+    Raises:
+        CredentialError: it is missing, or others may read it.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise CredentialError(
+            f"{path}: {error.strerror}; give the path of a readable file"
+        ) from error
+    if mode & stat.S_IROTH:
+        allowed = f"mode {stat.S_IMODE(mode):04o} lets everybody read it"
+        raise CredentialError(f"{path}: {allowed}; chmod 0640 {path}")
+    return path

@@ -1,0 +1,45 @@
+"""Nothing is skipped in silence: a skip whose reason is not in skips.txt fails the run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ALLOWED = [
+    line
+    for line in (Path(__file__).parent / "skips.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+def unlisted(reports: list[pytest.TestReport]) -> Iterator[str]:
+    for report in reports:
+        reason = reason_of(report)
+        if not any(reason.startswith(allowed) for allowed in ALLOWED):
+            yield f"{report.nodeid}: skipped because {reason!r}, which tests/skips.txt does not list"
+
+
+class Skips:
+    """Remembers every skip of the run."""
+
+    def __init__(self) -> None:
+        self.reports: list[pytest.TestReport] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.reports.append(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        for line in unlisted(self.reports):
+            print(f"\n{line}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Skips(), "skips")
