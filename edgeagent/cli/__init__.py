@@ -1,0 +1,59 @@
+"""The command line: one file per command, each imported only when it is asked for."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import edgeagent
+from edgeagent import __version__
+from edgeagent.errors import EdgeagentError
+
+COMMANDS = {
+    "run": "watch the cameras and publish, as the service does",
+    "check": "say what is wrong with a settings file, or what it comes to",
+    "demo": "see it work: an embedded broker, a clip, a model, a subscriber",
+    "replay": "what would be said of a clip: events as JSON lines, no broker",
+    "models": "list the model bundles",
+    "bench": "how long each stage takes on this machine",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status (see errors.py)."""
+    options = _parse(list(sys.argv[1:] if argv is None else argv))
+    logging.basicConfig(
+        level=logging.DEBUG if options.debug else logging.INFO,
+        format="%(levelname)s %(threadName)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        status: int = options.run(options)
+    except EdgeagentError as error:
+        if options.debug:
+            raise
+        print(f"edgeagent: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (| head); the interpreter must not flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("edgeagent", description=edgeagent.__doc__)
+    parser.add_argument("--version", action="version", version=f"edgeagent {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--debug", action="store_true", help="show tracebacks, log more")
+        if name in arguments:
+            module = import_module(f"edgeagent.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser.parse_args(arguments)

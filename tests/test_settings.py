@@ -1,0 +1,142 @@
+"""The settings file: its faults, its defaults, and what a change means."""
+
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from edgeagent import settings
+from edgeagent.cli import check
+from edgeagent.config import CameraConfig, Config, Reload
+from edgeagent.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+
+FIVE_FAULTS = """\
+device = "pi 7"
+
+[motion]
+sensitivty = 2
+min_cells = 0
+
+[[camera]]
+name = "door"
+source = "synthetic"
+
+[[camera]]
+name = "door"
+address = "rtsp://me:secret@camera/stream"
+"""
+
+
+def faults_of(text: str, tmp_path: Path) -> tuple[str, ...]:
+    file = tmp_path / "edgeagent.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        settings.load(file)
+    assert caught.value.exit_status == 78
+    return tuple(fault.removeprefix(f"{file}:") for fault in caught.value.faults)
+
+
+def test_every_fault_is_reported_at_once_with_its_line_and_cure(tmp_path: Path) -> None:
+    assert faults_of(FIVE_FAULTS, tmp_path) == (
+        "1: device: 'pi 7' is not a text like ^[A-Za-z0-9_-]{0,32}$",
+        "4: motion.sensitivty: no such setting; did you mean 'sensitivity'?",
+        "5: motion.min_cells: 0 is not a whole number within 1 to 1000 cells",
+        "13: camera[1].address: holds a password; put it into a file and name it in password_file",
+        "12: camera[1].name: 'door' is taken by another camera",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[mqtt]\nport = 'x'", "2: mqtt.port: 'x' is not a whole number within 0 to 65535"),
+        ("[mqtt]\ntls = 1", "2: mqtt.tls: 1 is not true or false"),
+        ("[mqtt]\nprotocol = '4'", "2: mqtt.protocol: '4' is not one of 5, 3.1.1"),
+        ("[motion]\ncell_px = 9", "2: motion.cell_px: 9 is none of 4, 8 and 16 px"),
+        ("mqtt = 3", "1: mqtt: 3 is not a table; write it as [mqtt]"),
+        ("camera = 'x'", "1: camera: must be one or more tables; write each as [[camera]]"),
+        ("[mqtt]\nprefix = '{host}'", "2: mqtt.prefix: {host} is neither {site} nor {device}"),
+        ("[mqtt]\nprefix = 'a/b/c/d/e/f'", "2: mqtt.prefix: 'a/b/c/d/e/f' has more than 4 slashes"),
+        (
+            "[mqtt]\ncert_file = 'a'",
+            " mqtt.key_file: a client certificate needs both cert_file and key_file",
+        ),
+        ("[[camera]]\nname = 'a'", " camera[0].address: a camera of kind 'video' needs an address"),
+        ("[health]\nstat_s = -1", "2: health.stat_s: -1 is not a number within 0 to 86400 s"),
+        ("x = [", " is not TOML: Invalid value (at end of document)"),
+    ],
+)
+def test_a_fault_names_setting_value_and_what_is_allowed(
+    text: str, fault: str, tmp_path: Path
+) -> None:
+    assert faults_of(text, tmp_path) == (fault,)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"No such file.*edgeagent check --sample makes one"):
+        settings.load(tmp_path / "none.toml")
+
+
+def test_the_sample_file_is_the_committed_one_and_says_the_defaults(tmp_path: Path) -> None:
+    committed = ROOT / "systemd" / "edgeagent.toml"
+    assert committed.read_text() == check.sample()
+    config = settings.load(committed)
+    camera = CameraConfig(name="door", source="video", address="/dev/video0")
+    assert config == Config(camera=[camera])
+
+
+def test_what_the_sample_comments_out_is_the_default() -> None:
+    lines = check.sample().splitlines()
+    bare = [
+        line.removeprefix("# ") if " = " in line and "(" not in line else line for line in lines
+    ]
+    table = tomllib.loads("\n".join(line for line in bare if not line.startswith("#")))
+    assert settings.parse(table) == msgspec.structs.replace(
+        Config(), camera=[CameraConfig(name="door", source="video", address="/dev/video0")]
+    )
+
+
+def test_the_schema_accepts_the_sample_and_knows_every_setting() -> None:
+    schema = check.schema()
+    committed = (ROOT / "systemd" / "edgeagent.schema.json").read_text()
+    assert msgspec.json.decode(committed) == schema
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(tomllib.loads(check.sample()))
+    assert not validator.is_valid({"motion": {"cell_px": 99}})
+    assert not validator.is_valid({"motion": {"sel_px": 8}})
+
+
+def test_every_setting_has_words_bounds_and_a_reload_class() -> None:
+    for setting in settings.every_setting():
+        assert setting.text.endswith("."), setting.path
+        assert setting.reload in Reload, setting.path
+        assert setting.allowed, setting.path
+        for suffix, unit in (("_s", "s"), ("_px", "px"), ("_bytes", "bytes")):
+            if setting.path.endswith(suffix) and not setting.path.endswith("per_s"):
+                assert setting.unit in (unit, "1/s"), setting.path
+
+
+def test_a_change_says_what_a_reload_may_do_with_it() -> None:
+    one = settings.parse({"camera": [{"name": "a", "source": "synthetic"}]})
+    two = settings.parse(
+        {
+            "site": "b",
+            "camera": [{"name": "a", "source": "synthetic", "fps": 5}],
+            "events": {"threshold": 0.5},
+        }
+    )
+    assert settings.changes(one, two) == [
+        settings.Change("site", Reload.START),
+        settings.Change("camera[0].fps", Reload.PART),
+        settings.Change("events.threshold", Reload.LIVE),
+    ]
+    assert settings.changes(one, one) == []
+
+
+def test_a_camera_that_came_waits_for_the_next_start() -> None:
+    one = settings.parse({"camera": [{"name": "a", "source": "synthetic"}]})
+    assert settings.changes(Config(), one) == [settings.Change("camera", Reload.START)]
