@@ -1,0 +1,57 @@
+"""``edgeagent models``: the bundles there are, and whether they are whole."""
+
+import argparse
+import json
+from pathlib import Path
+
+from edgeagent.errors import BundleError
+from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--folder", type=Path, help="look here instead of in the release")
+    parser.add_argument("--json", action="store_true", help="one JSON object per bundle")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List every bundle; exit 65 if one is not what its manifest says."""
+    broken = 0
+    for folder in list_bundles(options.folder or bundles_folder()):
+        try:
+            bundle = load_bundle(folder)
+        except BundleError as error:
+            broken = error.exit_status
+            print(f"{folder.name}: {error}")
+            continue
+        print(json.dumps(_row(bundle)) if options.json else _lines(bundle))
+    return broken
+
+
+def _row(bundle: Bundle) -> dict[str, object]:
+    files = {
+        device: {"bytes": f.size_bytes, "sha256": f.sha256} for device, f in bundle.files.items()
+    }
+    return {
+        "name": bundle.name,
+        "version": bundle.version,
+        "task": bundle.task,
+        "labels": len(bundle.labels),
+        "input": list(bundle.files["cpu"].input.shape),
+        "files": files,
+        "licence": bundle.licence,
+        "origin": bundle.origin,
+        "folder": str(bundle.folder),
+    }
+
+
+def _lines(bundle: Bundle) -> str:
+    cpu = bundle.files["cpu"]
+    shape = "x".join(map(str, cpu.input.shape[1:]))
+    labels = f", {len(bundle.labels)} labels" if bundle.labels else ""
+    head = f"{bundle.name} {bundle.version}  {bundle.task}, {shape} {cpu.input.dtype}{labels}"
+    files = [
+        f"  {device:8} {f.size_bytes:>10,} B  sha256 {f.sha256[:16]}..."
+        for device, f in bundle.files.items()
+    ]
+    return "\n".join([head, *files, f"  {bundle.licence}; {bundle.origin}"])

@@ -1,0 +1,263 @@
+"""The model bundle: a folder with a model, and a manifest that says what the model is.
+
+Everything is checked here, sizes and digests included, before an interpreter sees a byte: some
+interpreters crash on a damaged file instead of refusing it.
+"""
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from edgeagent.errors import BundleError
+from edgeagent.manifest import Reader, did_you_mean
+from edgeagent.tensor import TensorSpec
+
+Task = Literal["classify", "detect", "embed"]
+Decoder = Literal["classify", "centernet", "ssd", "yolo", "embedding"]
+Device = Literal["cpu", "edgetpu"]
+
+ROLES: Mapping[str, tuple[Task, frozenset[str]]] = {
+    "classify": ("classify", frozenset({"scores"})),
+    "centernet": ("detect", frozenset({"heat", "box"})),
+    "ssd": ("detect", frozenset({"boxes", "classes", "scores", "count"})),
+    "yolo": ("detect", frozenset({"rows"})),
+    "embedding": ("embed", frozenset({"vector"})),
+}
+"""For each decoder the task it serves and the roles its outputs play."""
+
+MAX_VECTOR = 2048
+"""Most values a feature vector may have: what the wire allows."""
+
+_MAX_TEXT_BYTES = 65536
+_DTYPES = ("uint8", "int8", "float32")
+_CURE = "deploy the bundle again"
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """What a decoder must know besides the tensors; each decoder reads its own."""
+
+    stride: Annotated[int, Meta(ge=1, le=64)] = 4
+    """Input pixels between two cells of a heat map."""
+    nms_iou: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """Of two boxes of one class that overlap by more than this, the lesser goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a machine's outputs may be from the golden ones.
+
+    Quantised outputs differ by a few steps between architectures and runtimes, so goldens are
+    compared by what they decode to.
+    """
+
+    iou: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    score: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    cosine: Annotated[float, Meta(ge=-1, le=1)] = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One compiled form of the model, for one kind of device."""
+
+    path: Path
+    size_bytes: Annotated[int, Meta(ge=1)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    input: TensorSpec
+    outputs: Mapping[str, TensorSpec]
+    """Role to tensor. A tensor is known by its name in the file or, as ``#2``, by its place
+    in file order, counted from 0; two files of one model may order them differently."""
+
+    @property
+    def digest8(self) -> str:
+        """First 8 hex digits of the sha256, which events carry."""
+        return self.sha256[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose files are what its manifest says."""
+
+    folder: Path
+    labels: tuple[str, ...]
+    """Names in the order of the model's classes; empty for an embedding."""
+    name: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
+    version: Annotated[str, Meta(min_length=1, max_length=64)]
+    task: Task
+    decoder: Decoder
+    licence: Annotated[str, Meta(min_length=1)]
+    origin: Annotated[str, Meta(min_length=1)]
+    files: Mapping[Device, ModelFile]
+    """Always one for ``cpu``; one for ``edgetpu`` where it was compiled."""
+    params: Params = Params()
+    golden: Tolerance = Tolerance()
+
+
+def bundles_folder() -> Path:
+    """Return where the bundles of this release are: in a checkout ``models/``, else the wheel's."""
+    package = Path(__file__).parent
+    checkout = package.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "models").is_dir():
+        return checkout / "models"
+    return package / "models"
+
+
+def list_bundles(folder: Path) -> list[Path]:
+    """Return the folders in ``folder`` that hold a manifest, in order of name."""
+    return sorted(path.parent for path in folder.glob("*/manifest.toml"))
+
+
+def find_bundle(name: str, folders: Sequence[Path]) -> Bundle:
+    """Load the bundle ``name`` from the first of ``folders`` that has it.
+
+    Raises:
+        BundleError: none has it, or the one found cannot be used.
+    """
+    found = [path for folder in folders for path in list_bundles(folder)]
+    for path in found:
+        if path.name == name:
+            return _named(load_bundle(path), name)
+    searched = " or ".join(str(folder) for folder in folders) or "no folder"
+    near = did_you_mean(name, {path.name for path in found}) if found else "; there is none at all"
+    raise BundleError(f"{name!r}: no such model bundle in {searched}{near}")
+
+
+def _named(bundle: Bundle, name: str) -> Bundle:
+    if bundle.name != name:
+        manifest = bundle.folder / "manifest.toml"
+        raise BundleError(f"{manifest}: name: is {bundle.name!r}, its folder {name!r}; {_CURE}")
+    return bundle
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read and check the bundle in ``folder``.
+
+    Raises:
+        BundleError: with every fault found, one a line, each with file, value and cure.
+    """
+    manifest = folder / "manifest.toml"
+    table = _table(manifest)
+    faults: list[str] = []
+    labels = _labels(folder / "labels.txt", faults) if table.get("task") != "embed" else ()
+    said: list[str] = []
+    given = {"folder": folder, "labels": labels}
+    bundle = Reader(folder, said).read(Bundle, table, given=given)
+    if bundle is not None:
+        said += _contradictions(bundle)
+        faults += _file_faults(bundle)
+    faults += [f"{manifest}: {fault}" for fault in said]
+    if bundle is None or faults:
+        raise BundleError("\n".join(f"{fault}; {_CURE}" for fault in faults))
+    return bundle
+
+
+def _table(manifest: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(manifest))
+    except tomllib.TOMLDecodeError as error:
+        raise BundleError(f"{manifest}: is not TOML: {error}; {_CURE}") from error
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{manifest}: cannot be read ({error}); {_CURE}") from error
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_MAX_TEXT_BYTES + 1)
+    if len(data) > _MAX_TEXT_BYTES:
+        raise ValueError(f"longer than {_MAX_TEXT_BYTES} bytes")
+    return data.decode()
+
+
+def _labels(path: Path, faults: list[str]) -> tuple[str, ...]:
+    try:
+        labels = tuple(_text(path).splitlines())
+    except (OSError, ValueError) as error:
+        faults.append(f"{path}: cannot be read ({error})")
+        return ()
+    faults += [
+        f"{path}:{line}: {label!r} is not a label of 1 to 128 printable characters"
+        for line, label in enumerate(labels, 1)
+        if not label.isprintable() or not 1 <= len(label) <= 128
+    ]
+    return labels
+
+
+def _file_faults(bundle: Bundle) -> Iterator[str]:
+    for file in bundle.files.values():
+        if fault := _file_fault(file, bundle.folder):
+            yield f"{file.path}: {fault}"
+
+
+def _file_fault(file: ModelFile, folder: Path) -> str:
+    steps = [file.path, *file.path.parents]
+    if any(step.is_symlink() for step in steps[: steps.index(folder)]):
+        return "is reached by a link; a bundle holds its own files"
+    if not file.path.is_file():
+        return "is missing"
+    size_bytes = file.path.stat().st_size
+    if size_bytes != file.size_bytes:
+        return f"has {size_bytes} bytes, the manifest says {file.size_bytes}"
+    with file.path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    if sha256 != file.sha256:
+        return f"has the sha256 {sha256}, the manifest says {file.sha256}"
+    return ""
+
+
+def _contradictions(bundle: Bundle) -> Iterator[str]:
+    """Yield what is wrong between keys that are each right."""
+    task, roles = ROLES[bundle.decoder]
+    if task != bundle.task:
+        yield f"decoder: {bundle.decoder!r} is for the task {task!r}, not {bundle.task!r}"
+    if "cpu" not in bundle.files:
+        yield "files.cpu: missing; every bundle has a file that runs without an Edge TPU"
+    for device, file in bundle.files.items():
+        where = f"files.{device}"
+        yield from _input_faults(file.input, where)
+        if file.outputs.keys() == roles:
+            yield from _output_faults(bundle, file, where)
+        else:
+            there, wanted = ", ".join(sorted(file.outputs)), ", ".join(sorted(roles))
+            yield f"{where}.outputs: the roles are {there}; {bundle.decoder!r} wants {wanted}"
+
+
+def _input_faults(spec: TensorSpec, where: str) -> Iterator[str]:
+    shape = spec.shape
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or not 8 <= min(shape[1:3]) <= 4096:
+        yield f"{where}.input.shape: {list(shape)} is not [1, height, width, 3]"
+    if spec.dtype not in _DTYPES:
+        yield f"{where}.input.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
+
+
+def _output_faults(bundle: Bundle, file: ModelFile, where: str) -> Iterator[str]:
+    for role, spec in file.outputs.items():
+        if spec.dtype not in _DTYPES:
+            yield f"{where}.outputs.{role}.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
+        if not spec.shape or min(spec.shape) < 1:
+            yield f"{where}.outputs.{role}.shape: {list(spec.shape)} has an empty axis"
+    yield from _size_faults(bundle, file, where)
+
+
+def _size_faults(bundle: Bundle, file: ModelFile, where: str) -> Iterator[str]:
+    shapes = {role: spec.shape for role, spec in file.outputs.items()}
+    match bundle.decoder:
+        case "classify":
+            yield from _label_faults(bundle, math.prod(shapes["scores"]))
+        case "embedding" if math.prod(shapes["vector"]) > MAX_VECTOR:
+            yield f"{where}.outputs.vector.shape: more than {MAX_VECTOR} values"
+        case "centernet":
+            cells = tuple(edge // bundle.params.stride for edge in file.input.shape[1:3])
+            yield from _label_faults(bundle, shapes["heat"][-1])
+            if shapes["heat"][:-1] != (1, *cells) or shapes["box"] != (1, *cells, 4):
+                yield f"{where}.outputs: heat and box are not of {cells} cells, input by stride"
+
+
+def _label_faults(bundle: Bundle, classes: int) -> Iterator[str]:
+    if len(bundle.labels) != classes:
+        yield f"labels.txt has {len(bundle.labels)} labels, the model {classes} classes"
