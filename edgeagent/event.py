@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from edgeagent.clock import Clock
 from edgeagent.findings import Embedding, Episode, Motion, Notice, Phase, Sighting
 
 
@@ -105,6 +106,11 @@ def decode(record: bytes) -> Event:
         msgspec.DecodeError: these bytes are no record of ours.
     """
     return _decoder.decode(record)
+
+
+def now(clock: Clock, kernel: str) -> When:
+    """Return this instant; ``kernel`` is `clock.kernel_boot`, asked once."""
+    return When(round(clock.mono_s() * 1000), clock.wall_ms(), clock.trusted(), kernel)
 
 
 def topic_of(event: Event) -> str:
