@@ -1,0 +1,218 @@
+"""What a video address means, and reading it packet by packet without ever waiting for good."""
+
+import select
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote, urlsplit
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from edgeagent.config import CameraConfig
+from edgeagent.errors import CameraError
+
+SLICE_S = 0.5
+"""A wait for a live camera is cut into slices so long, to look whether it should end. A slice that
+runs out in the middle of a network packet costs that picture, which is late enough to be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An address as FFmpeg wants it."""
+
+    shown: str
+    """How messages call it: with the camera's name, without a password."""
+    url: str = field(repr=False)
+    format: str | None = None
+    """Name of the demuxer; None: FFmpeg finds it out."""
+    options: dict[str, str] = field(default_factory=dict)
+    live: bool = False
+    """A stream or a device: it never ends, and nobody can wait for it at leisure."""
+    device: str = ""
+    """Path of the V4L2 device, "" for anything else."""
+
+
+def input_of(config: CameraConfig, password: str = "") -> Input:
+    """Return what ``config.address`` names: a stream, a V4L2 device or a file."""
+    address = config.address
+    shown = f"camera {config.name}: {address or '(no address)'}"
+    if "://" in address:
+        return Input(shown, _with_password(address, password), None, _stream_options(config), True)
+    if address.startswith("/dev/"):
+        return Input(shown, address, "v4l2", _device_options(config), True, address)
+    # The prefix keeps FFmpeg from taking a colon in the file's name for a protocol.
+    return Input(shown, f"file:{address}")
+
+
+def _with_password(address: str, password: str) -> str:
+    parts = urlsplit(address)
+    if not password or not parts.hostname:
+        return address
+    user, _, host = parts.netloc.rpartition("@")
+    secret = f"{user}:{quote(password, safe='')}@{host}"
+    return parts._replace(netloc=secret).geturl()
+
+
+def _stream_options(config: CameraConfig) -> dict[str, str]:
+    if not config.address.startswith(("rtsp://", "rtsps://")):
+        return {"fflags": "nobuffer"}
+    return {
+        "rtsp_transport": "tcp",  # over UDP a lost packet is a torn picture
+        "allowed_media_types": "video",
+        "fflags": "nobuffer",
+        "timeout": str(round(config.stall_s * 1e6)),  # of the socket, in microseconds
+    }
+
+
+def _device_options(config: CameraConfig) -> dict[str, str]:
+    return {"video_size": f"{config.width}x{config.height}", "framerate": f"{config.fps:g}"}
+
+
+class Reader:
+    """Opens an `Input` and decodes it, in one thread; ends soon after ``stop`` is set."""
+
+    def __init__(self, source: Input, stall_s: float, stop: threading.Event) -> None:
+        self.rate = 0.0
+        """Frames a second as the container says once it is open; 0 where it does not."""
+        self.broken = 0
+        """Packets that could not be decoded."""
+        self._source = source
+        self._stall_s = stall_s
+        self._stop = stop
+        self._fault: Exception | None = None
+        self._good = 0
+        self._heard_s = 0.0
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Yield every frame from the first to the end of the file; may be called again.
+
+        What is broken in the middle is passed over and counted.
+
+        Raises:
+            CameraError: it cannot be opened, has no picture, ends in broken data (what could be
+                decoded has been yielded by then), is live and ended, or fell silent.
+        """
+        if self._stop.is_set():
+            return
+        with closing(self._open()) as container:
+            for packet in self._packets(container):
+                for frame in self._decoded(packet):
+                    self._good += 1
+                    self._heard_s = time.monotonic()
+                    yield frame
+        if not self._stop.is_set():
+            self._judge_end()
+
+    def _open(self) -> InputContainer:
+        source = self._source
+        # Only a live input may be slow; SLICE_S bounds a read, the stall deadline an opening.
+        timeout = (self._stall_s, SLICE_S) if source.live else None
+        try:
+            container = av.open(
+                source.url, format=source.format, options=dict(source.options), timeout=timeout
+            )
+        except (av.FFmpegError, OSError, ValueError) as fault:
+            raise self._error(f"cannot be opened ({_reason(fault)}); {self._cure()}") from None
+        self._prepare(container)
+        return container
+
+    def _prepare(self, container: InputContainer) -> None:
+        if not container.streams.video:
+            container.close()
+            raise self._error("has no picture in it; name a video")
+        stream = container.streams.video[0]
+        # Each decoding thread holds frames of its own: memory, and delay, for no need.
+        stream.codec_context.thread_count = 1
+        self.rate = float(stream.average_rate or 0)
+        self._good = 0
+        self._fault = None
+        self._heard_s = time.monotonic()
+
+    def _packets(self, container: InputContainer) -> Iterator["av.Packet[VideoStream]"]:
+        packets = container.demux(video=0)
+        device = descriptor_of(self._source.device)
+        while not self._stop.is_set():
+            try:
+                packet = next(packets, None) if is_readable(device) else _NOTHING_YET
+            except (av.ExitError, av.BlockingIOError):
+                packets, packet = container.demux(video=0), _NOTHING_YET
+            except (av.FFmpegError, OSError) as fault:
+                self._fault = fault
+                return
+            if packet is None:
+                return
+            yield packet
+            self._judge_silence()
+
+    def _decoded(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
+        if packet is _NOTHING_YET:
+            return []
+        try:
+            frames = packet.decode()
+        except (av.FFmpegError, OSError) as fault:
+            self._fault = fault
+            self.broken += 1
+            return []
+        if frames and packet.size:
+            # The empty packet at the end only flushes frames from before a broken tail.
+            self._fault = None
+        return frames
+
+    def _judge_silence(self) -> None:
+        if self._source.live and time.monotonic() - self._heard_s > self._stall_s:
+            raise self._error(f"gave no frame for {self._stall_s:g} s; {self._cure()}")
+
+    def _judge_end(self) -> None:
+        why = f" ({_reason(self._fault)})" if self._fault else ""
+        if self._source.live:
+            raise self._error(f"ended{why}; {self._cure()}")
+        if self._fault:
+            raise self._error(f"is broken after frame {self._good}{why}; {self._cure()}")
+        if not self._good:
+            raise self._error(f"has not one frame that can be decoded; {self._cure()}")
+
+    def _cure(self) -> str:
+        if self._source.device:
+            return "see that it is plugged in, that no other program has it, and its group (video)"
+        if self._source.live:
+            return "see that the camera is up, and its path, user and password"
+        return "see that the file is there, whole and a video: copy or record it again"
+
+    def _error(self, what: str) -> CameraError:
+        return CameraError(f"{self._source.shown}: {what}")
+
+
+_NOTHING_YET = cast("av.Packet[VideoStream]", av.Packet())
+
+
+def _reason(fault: Exception | None) -> str:
+    # Never str(fault): it ends with the address as it was opened, password and all.
+    return getattr(fault, "strerror", None) or type(fault).__name__
+
+
+def descriptor_of(device: str) -> int | None:
+    """Return the descriptor under which this process has ``device`` open, None where it has not.
+
+    A driver that gives no buffer holds VIDIOC_DQBUF for ever, and FFmpeg has no deadline there; so
+    `Reader` asks poll(2) first. FFmpeg keeps the descriptor to itself, but /proc tells it.
+    """
+    if not device:
+        return None
+    wanted = Path(device).resolve()
+    links = Path("/proc/self/fd").iterdir()
+    return next((int(link.name) for link in links if link.resolve() == wanted), None)
+
+
+def is_readable(descriptor: int | None) -> bool:
+    """Wait up to `SLICE_S` for ``descriptor`` to have a frame; True at once where there is none."""
+    if descriptor is None:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(SLICE_S * 1000))
