@@ -78,6 +78,10 @@ class ManualClock:
         self._mono_s += seconds
         self._wall_ms += seconds * 1000
 
+    def set(self, mono_s: float, wall_ms: int) -> None:
+        """Set both clocks, as a replay does to the time of its clip."""
+        self._mono_s, self._wall_ms = mono_s, float(wall_ms)
+
     def set_wall(self, wall_ms: int) -> None:
         """Set the wall clock alone, as a time server does after a start without one."""
         self._wall_ms = float(wall_ms)

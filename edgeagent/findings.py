@@ -45,8 +45,10 @@ class Box:
     def overlap(self, other: "Box") -> float:
         """Return the area shared with ``other``, 0 where they are apart."""
         width = min(self.right, other.right) - max(self.left, other.left)
+        if width <= 0.0:
+            return 0.0
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(width, 0.0) * max(height, 0.0)
+        return width * height if height > 0.0 else 0.0
 
     def iou(self, other: "Box") -> float:
         """Return intersection over union with ``other``, 0 to 1."""
@@ -134,6 +136,7 @@ class Sighting:
     track: int
     """Number of the track, unique within one boot and camera."""
     finding: Detection | Label
+    """Where it was seen last, with the best score it ever had."""
     duration_s: float
     """Since it was first seen."""
     hard: bool

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgeagent.config import EventsConfig
 from edgeagent.findings import WHOLE, Box, Detection, Finding, Label, Phase, Sighting
@@ -34,6 +34,7 @@ class _Track:
     seen_s: float
     looked_s: float
     hits: int = 1
+    """Looks that saw it with a score of the threshold or more."""
     number: int = 0
     """0 until it was seen often enough to be said."""
     said: Phase | None = None
@@ -103,35 +104,27 @@ class Tracker:
         for track in self._tracks:
             if any(_covers(region, track.expected(at_s)) for region in looked):
                 track.looked_s = at_s
-        things = [f for f in findings if self._wanted(f)]
+        things = [f for f in findings if isinstance(f, Detection | Label) and self._wanted(f)]
         taken = self._match(things, at_s)
         self._begin([t for n, t in enumerate(things) if n not in taken], at_s)
         self._age(at_s)
 
-    def _wanted(self, finding: Finding) -> bool:
-        if not isinstance(finding, Detection | Label):
-            return False
-        return not self.config.labels or finding.name in self.config.labels
+    def _wanted(self, thing: Thing) -> bool:
+        return not self.config.labels or thing.name in self.config.labels
 
-    def _match(self, things: Sequence[Finding], at_s: float) -> set[int]:
+    def _match(self, things: Sequence[Thing], at_s: float) -> set[int]:
         """Give each track its best thing, best pairs first; return the things taken."""
-        pairs = sorted(
-            (
-                (_affinity(track, thing, at_s), n, track)
-                for track in self._tracks
-                for n, thing in enumerate(things)
-                if isinstance(thing, Detection | Label)
-            ),
-            key=lambda pair: -pair[0],
-        )
+        pairs = []
+        for track in self._tracks:
+            expected = track.expected(at_s)
+            for n, thing in enumerate(things):
+                affinity = _affinity(track.finding, expected, thing)
+                if affinity > 0.0:
+                    pairs.append((affinity, n, track))
         taken: set[int] = set()
-        for affinity, n, track in pairs:
-            if affinity <= 0.0:
-                break
+        for _, n, track in sorted(pairs, key=lambda pair: -pair[0]):
             if n not in taken and track.seen_s < at_s:
-                thing = things[n]
-                assert isinstance(thing, Detection | Label)
-                self._see(track, thing, at_s)
+                self._see(track, things[n], at_s)
                 taken.add(n)
         return taken
 
@@ -144,7 +137,7 @@ class Tracker:
             if isinstance(thing, Detection)
             else Label(name, thing.score)
         )
-        track.hits += 1
+        track.hits += thing.score >= self.config.threshold
         track.best = max(track.best, thing.score)
         track.seen_s = track.looked_s = at_s
         track.gone = False
@@ -155,9 +148,9 @@ class Tracker:
             self._numbered += 1
             track.number = self._numbered
 
-    def _begin(self, things: Sequence[Finding], at_s: float) -> None:
+    def _begin(self, things: Sequence[Thing], at_s: float) -> None:
         for thing in things:
-            if not isinstance(thing, Detection | Label) or thing.score < self.config.threshold:
+            if thing.score < self.config.threshold:
                 continue
             if len(self._tracks) >= MAX_TRACKS or self._is_twin(thing, at_s):
                 continue
@@ -226,15 +219,15 @@ class Tracker:
     def _sighting(self, track: _Track, phase: Phase) -> Sighting:
         hard = track.best < self.config.threshold + self.config.hard_band
         lasted_s = track.seen_s - track.first_s
-        return Sighting(phase, track.number, track.finding, lasted_s, hard)
+        best = replace(track.finding, score=track.best)
+        return Sighting(phase, track.number, best, lasted_s, hard)
 
 
-def _affinity(track: _Track, thing: Thing, at_s: float) -> float:
-    """Return how well ``thing`` goes on from ``track``; 0 or less: not at all."""
-    same = thing.name == track.finding.name
-    if isinstance(thing, Label) or isinstance(track.finding, Label):
+def _affinity(last: Thing, expected: Box, thing: Thing) -> float:
+    """Return how well ``thing`` goes on from a track; 0 or less: not at all."""
+    same = thing.name == last.name
+    if isinstance(thing, Label) or isinstance(last, Label):
         return float(same)
-    expected = track.expected(at_s)
     iou = expected.iou(thing.box)
     if iou >= MIN_IOU:
         return 1.0 + iou if same else iou - MIN_IOU

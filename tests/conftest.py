@@ -21,7 +21,7 @@ def unlisted(reports: list[pytest.TestReport]) -> Iterator[str]:
     for report in reports:
         reason = reason_of(report)
         if not any(reason.startswith(allowed) for allowed in ALLOWED):
-            yield f"{report.nodeid}: skipped because {reason!r}, which tests/skips.txt does not list"
+            yield f"{report.nodeid}: skipped because {reason!r}, not listed in tests/skips.txt"
 
 
 class Skips:

@@ -16,8 +16,10 @@ def test_a_manual_clock_moves_only_when_told() -> None:
     clock = ManualClock()
     clock.advance(2.5)
     assert (clock.mono_s(), clock.wall_ms()) == (1002.5, 1_700_000_002_500)
+    clock.set(7.0, 9)
+    assert (clock.mono_s(), clock.wall_ms()) == (7.0, 9)
     clock.set_wall(5)
-    assert (clock.mono_s(), clock.wall_ms()) == (1002.5, 5)
+    assert (clock.mono_s(), clock.wall_ms()) == (7.0, 5)
 
 
 def test_the_kernels_boot_is_the_same_all_along() -> None:

@@ -10,10 +10,12 @@ from edgeagent.watchdog import Notifier, Watchdog
 
 def test_counts_from_many_threads_are_all_there() -> None:
     health = Health()
-    threads = [
-        threading.Thread(target=lambda: [health.count("x_total") for _ in range(5000)])
-        for _ in range(4)
-    ]
+
+    def count() -> None:
+        for _ in range(5000):
+            health.count("x_total")
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,5 +1,7 @@
 """What is said of things over time."""
 
+from collections.abc import Sequence
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ def person(x: float, score: float = 0.8, name: str = "person", y: float = 0.5) -
     return Detection(name, score, Box(x, y, x + 0.1, y + 0.3))
 
 
-def feed(tracker: Tracker, looks: list[list[Finding]], start_s: float = 0.0) -> list[str]:
+def feed(tracker: Tracker, looks: Sequence[Sequence[Finding]], start_s: float = 0.0) -> list[str]:
     """Ten looks a second; return what was said, as ``<phase> <number> <name>``."""
     said = []
     for n, findings in enumerate(looks):
@@ -90,7 +92,19 @@ def test_a_fast_one_is_followed_although_its_boxes_do_not_overlap() -> None:
 def test_a_weak_score_keeps_a_track_but_begins_none() -> None:
     assert feed(Tracker(CONFIG), [[person(0.1, 0.3)]] * 10) == []
     strong_then_weak = [[person(0.1)]] * 2 + [[person(0.1, 0.3)]] * 40
-    assert feed(Tracker(CONFIG), list(strong_then_weak)) == ["in 1 person"]
+    assert feed(Tracker(CONFIG), strong_then_weak) == ["in 1 person"]
+
+
+def test_weak_looks_do_not_make_up_for_strong_ones() -> None:
+    one_strong = [[person(0.1)], *[[person(0.1, 0.3)]] * 20]
+    assert feed(Tracker(CONFIG), one_strong) == []
+
+
+def test_the_score_said_is_the_best_there_was() -> None:
+    tracker = Tracker(CONFIG)
+    for n, score in enumerate((0.5, 0.9, 0.3)):
+        tracker.update([person(0.1, score)], n / 10, [WHOLE])
+    assert [s.finding.score for s in tracker.say(0.3)] == [0.9]
 
 
 def test_a_car_that_is_also_a_truck_is_one_thing() -> None:
@@ -122,7 +136,9 @@ def test_what_may_not_be_said_now_is_said_later_and_a_passer_by_never() -> None:
 
 
 def test_labels_of_a_whole_picture_come_and_go_by_name() -> None:
-    looks: list[list[Finding]] = [[Label("cat", 0.9)]] * 3 + [[Label("dog", 0.9)]] * 25
+    cat: list[Finding] = [Label("cat", 0.9)]
+    dog: list[Finding] = [Label("dog", 0.9)]
+    looks = [cat] * 3 + [dog] * 25
     said = feed(Tracker(CONFIG), looks)
     assert said == ["in 1 cat", "in 2 dog", "out 1 cat"]
 

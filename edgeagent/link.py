@@ -1,0 +1,203 @@
+"""What the publisher asks of a way to the broker, and a way that leads nowhere, for tests."""
+
+import threading
+from collections import deque
+from typing import NamedTuple, Protocol
+
+NOT_AUTHORISED = 135
+"""PUBACK reason code 0x87 (MQTT 5.0, section 3.4.2.1): the account's fault, not the message's."""
+TOO_LARGE = 149
+"""Reason code 0x95, Packet too large; ours, too, for what the broker said it will not take."""
+
+
+class Ack(NamedTuple):
+    """What the broker said to one message."""
+
+    token: int
+    code: int
+    """Reason code of the PUBACK; below 128 the broker has taken the message."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether the broker has it."""
+        return self.code < 128
+
+
+class Link(Protocol):
+    """One connection at a time to one broker, made again whenever it is lost.
+
+    `publish`, `acknowledged` and `wait` are called by one thread, the publisher's; `wake` by any.
+    """
+
+    @property
+    def up(self) -> int:
+        """Number of the connection: 0 while there is none, else another one after each connect.
+
+        What was on its way under another number will not be acknowledged: publish it again.
+        """
+        ...
+
+    def start(self) -> None:
+        """Begin to connect, and go on for ever; returns at once and raises nothing."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, token: int | None) -> bool:
+        """Send at QoS 1 where there is a ``token`` to acknowledge, else at QoS 0.
+
+        Args:
+            topic: below the device's prefix, such as ``evt/door``.
+            payload: wire bytes.
+            token: comes back in an `Ack`, once, unless the connection is lost before.
+
+        Returns:
+            False: not now; there is no connection, or its window is full.
+        """
+        ...
+
+    def acknowledged(self) -> list[Ack]:
+        """Return what the broker said since the last call."""
+        ...
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when there is news, `wake` was called, or ``timeout_s`` have passed.
+
+        News: the broker said something, or the connection came or went.
+        """
+        ...
+
+    def wake(self) -> None:
+        """End a `wait`, now or the next one."""
+        ...
+
+    def stop(self) -> None:
+        """Say ``stopped``, disconnect, end all threads; within 2 s. Twice is safe."""
+        ...
+
+
+class NoLink:
+    """The `Link` of an agent without a broker: never up, everything stays in the outbox."""
+
+    up = 0
+
+    def __init__(self) -> None:
+        self._news = threading.Event()
+
+    def start(self) -> None:
+        """See `Link.start`."""
+
+    def publish(self, topic: str, payload: bytes, token: int | None) -> bool:
+        """See `Link.publish`; always "not now"."""
+        return False
+
+    def acknowledged(self) -> list[Ack]:
+        """See `Link.acknowledged`."""
+        return []
+
+    def wait(self, timeout_s: float) -> None:
+        """See `Link.wait`."""
+        self._news.wait(timeout_s)
+        self._news.clear()
+
+    def wake(self) -> None:
+        """See `Link.wake`."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """See `Link.stop`."""
+
+
+class Sent(NamedTuple):
+    """One message that a `MemoryLink` was given."""
+
+    topic: str
+    payload: bytes
+    token: int | None
+    connection: int
+
+
+class MemoryLink:
+    """A `Link` to nowhere that answers as it is told: its second half is a broker's.
+
+    It begins without a connection. A message is acknowledged at once, unless `hold` was called.
+    """
+
+    def __init__(self, window: int = 100) -> None:
+        self.sent: list[Sent] = []
+        """All that was ever taken, in order."""
+        self._window = window
+        self._number = 0
+        self._is_up = False
+        self._is_holding = False
+        self._codes: dict[str, int] = {}
+        self._open: deque[Sent] = deque()
+        self._acks: list[Ack] = []
+        self._news = threading.Event()
+
+    @property
+    def up(self) -> int:
+        """See `Link.up`."""
+        return self._number if self._is_up else 0
+
+    def start(self) -> None:
+        """See `Link.start`."""
+
+    def publish(self, topic: str, payload: bytes, token: int | None) -> bool:
+        """See `Link.publish`."""
+        if not self._is_up or (token is not None and len(self._open) >= self._window):
+            return False
+        sent = Sent(topic, payload, token, self._number)
+        self.sent.append(sent)
+        if token is not None:
+            self._open.append(sent)
+            if not self._is_holding:
+                self.answer()
+        return True
+
+    def acknowledged(self) -> list[Ack]:
+        """See `Link.acknowledged`."""
+        acks, self._acks = self._acks, []
+        return acks
+
+    def wait(self, timeout_s: float) -> None:
+        """See `Link.wait`."""
+        self._news.wait(timeout_s)
+        self._news.clear()
+
+    def wake(self) -> None:
+        """See `Link.wake`."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """See `Link.stop`."""
+        self.go_down()
+
+    # --- the broker's half
+
+    def come_up(self) -> None:
+        """Make a connection, ending the one there is."""
+        self.go_down()
+        self._number += 1
+        self._is_up = True
+        self.wake()
+
+    def go_down(self) -> None:
+        """Lose the connection, and with it what was not acknowledged."""
+        self._is_up = False
+        self._open.clear()
+        self.wake()
+
+    def hold(self) -> None:
+        """Acknowledge nothing until `answer` is called, and then only what was sent by then."""
+        self._is_holding = True
+
+    def answer(self, count: int | None = None) -> None:
+        """Acknowledge the oldest ``count`` messages that wait for it; all, if not given."""
+        for _ in range(len(self._open) if count is None else min(count, len(self._open))):
+            sent = self._open.popleft()
+            assert sent.token is not None
+            self._acks.append(Ack(sent.token, self._codes.get(sent.topic, 0)))
+        self.wake()
+
+    def refuse(self, topic: str, code: int) -> None:
+        """Answer messages on ``topic`` with a reason code from now on; 0 takes them again."""
+        self._codes[topic] = code

@@ -1,0 +1,140 @@
+"""The link to the broker: one connection after another, with back-off and jitter, for ever."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from edgeagent.config import MqttConfig
+from edgeagent.errors import CredentialError
+from edgeagent.findings import Notice
+from edgeagent.link import Ack
+from edgeagent.mqtt.connection import STOP_S, Connection, Words
+
+_log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S = 1.0
+"""Bound of the first wait; each further one is twice as long, up to ``backoff_max_s``."""
+SOUND_S = 60.0
+"""A connection that lasted so long is sound: the next wait begins at the first bound again."""
+TAKEN_OVER = 142
+"""Reason code 0x8E, Session taken over (MQTT 5.0, 3.14.2.1): another device has our client id."""
+TAKEN_OVER_S = 60.0
+"""How long, at least, we leave the session to the one that took it over."""
+LOOK_S = 0.5
+"""How often the link's thread looks whether its connection is still alive."""
+
+__all__ = ["MqttLink", "Words"]
+
+
+class MqttLink:
+    """See `Link`. One thread of its own, ``link``, makes the connection again and again."""
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        words: Words,
+        tell: Callable[[Notice], None],
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """Remember all that a connection takes; `start` begins.
+
+        Args:
+            config: the ``[mqtt]`` table; ``host`` is not empty.
+            words: what is said for the device itself.
+            tell: hears of ``lost`` and ``back``, once each way, in the link's thread.
+            draw: picks the wait between 0 and its bound (full jitter).
+        """
+        self._config, self._words, self._tell, self._draw = config, words, tell, draw
+        self._stop = threading.Event()
+        self._changed = threading.Event()
+        self._connection: Connection | None = None
+        self._number = 0
+        self._tries = 0
+        self._is_lost = False
+        self._thread = threading.Thread(target=self._live, name="link", daemon=True)
+
+    @property
+    def up(self) -> int:
+        """See `Link.up`."""
+        connection = self._connection
+        return self._number if connection is not None and connection.is_up else 0
+
+    def start(self) -> None:
+        """See `Link.start`."""
+        self._thread.start()
+
+    def publish(self, topic: str, payload: bytes, token: int | None) -> bool:
+        """See `Link.publish`."""
+        connection = self._connection
+        return connection is not None and connection.publish(topic, payload, token)
+
+    def acknowledged(self) -> list[Ack]:
+        """See `Link.acknowledged`."""
+        connection = self._connection
+        return connection.take_acks() if connection is not None else []
+
+    def wait(self, timeout_s: float) -> None:
+        """See `Link.wait`."""
+        self._changed.wait(timeout_s)
+        self._changed.clear()
+
+    def wake(self) -> None:
+        """See `Link.wake`."""
+        self._changed.set()
+
+    def stop(self) -> None:
+        """See `Link.stop`."""
+        self._stop.set()
+        connection = self._connection
+        if connection is not None and connection.is_up:
+            connection.say_stopped()
+        if self._thread.is_alive():
+            self._thread.join(2 * STOP_S)
+
+    def _live(self) -> None:
+        while not self._stop.is_set():
+            began_s = time.monotonic()
+            why, code = self._connect_and_stay()
+            if self._stop.is_set():
+                return
+            self._say_lost(why)
+            if time.monotonic() - began_s > SOUND_S:
+                self._tries = 0
+            self._stop.wait(self._backoff_s(code))
+
+    def _connect_and_stay(self) -> tuple[str, int]:
+        """Hold one connection until it ends; return why it did, and the reason code."""
+        try:
+            connection = Connection(self._config, self._words, self._changed.set)
+        except (CredentialError, ValueError, OSError) as error:
+            return str(error), 0
+        self._connection, self._number = connection, self._number + 1
+        connection.settled.wait(self._config.connect_s)
+        if connection.is_up:
+            self._say_back()
+        elif not connection.why:
+            connection.why = f"no answer within {self._config.connect_s:g} s"
+        while connection.alive() and not self._stop.wait(LOOK_S):
+            pass
+        connection.drop()
+        self.wake()
+        return connection.why, connection.code
+
+    def _backoff_s(self, code: int) -> float:
+        bound_s = min(FIRST_BACKOFF_S * 2**self._tries, self._config.backoff_max_s)
+        self._tries = min(self._tries + 1, 32)
+        least_s = TAKEN_OVER_S if code == TAKEN_OVER else 0.0
+        return least_s + self._draw(0.0, bound_s)
+
+    def _say_lost(self, why: str) -> None:
+        _log.info("link: %s", why)
+        if not self._is_lost:
+            self._is_lost = True
+            self._tell(Notice("link", "lost", why))
+
+    def _say_back(self) -> None:
+        if self._is_lost:
+            self._is_lost = False
+            self._tell(Notice("link", "back", f"connected to {self._config.host}"))

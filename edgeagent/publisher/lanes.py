@@ -1,0 +1,103 @@
+"""Which letter goes next: what was refused and is due again, then live, then the backlog."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from edgeagent.config import MqttConfig
+from edgeagent.outbox import Cursor, Letter, Outbox
+from edgeagent.rate import Bucket
+
+LIVE_S = 1.0
+"""The backlog is held back for so long after a live letter."""
+
+
+class Parcel(NamedTuple):
+    """A letter on its way out."""
+
+    letter: Letter
+    hist: bool
+    """It was stored before the connection came up."""
+    tries: int = 0
+    """How often the broker has refused it."""
+    topic: str = ""
+    """Where it was sent, once it was."""
+
+
+class Lanes:
+    """Reads the outbox a window at a time, so that memory does not depend on the backlog."""
+
+    def __init__(self, outbox: Outbox, config: MqttConfig) -> None:
+        self._outbox = outbox
+        self._live: deque[Parcel] = deque()
+        self._backlog: deque[Parcel] = deque()
+        self._retries: deque[tuple[float, Parcel]] = deque()
+        self._live_sent_s = float("-inf")
+        self.retune(config)
+        self.rewind()
+
+    def retune(self, config: MqttConfig) -> None:
+        """Take over the window and the backlog's pace."""
+        self._window = config.inflight
+        self._pace = Bucket(config.backlog_per_s, burst=config.inflight)
+        self.pause_s = 1.0 / config.backlog_per_s
+        """How long the backlog's turn takes to come."""
+
+    def rewind(self) -> None:
+        """Begin anew: all that is stored and not acknowledged now is backlog."""
+        self._live.clear()
+        self._backlog.clear()
+        self._live_cursor, self._backlog_cursor = self._outbox.cursors()
+
+    def forget_retries(self) -> None:
+        """Drop what waits for another try; a `rewind` finds it again."""
+        self._retries.clear()
+
+    @property
+    def waiting(self) -> int:
+        """How many letters wait for another try."""
+        return len(self._retries)
+
+    @property
+    def has_backlog(self) -> bool:
+        """Letters of the backlog are at hand, and wait for their turn."""
+        return bool(self._backlog)
+
+    def retry(self, parcel: Parcel, due_s: float) -> None:
+        """Let a refused letter come by again at ``due_s`` (monotonic seconds)."""
+        self._retries.append((due_s, parcel._replace(tries=parcel.tries + 1)))
+
+    def put_back(self, parcel: Parcel) -> None:
+        """Take back what could not be sent now: it is the first of its lane."""
+        (self._backlog if parcel.hist else self._live).appendleft(parcel)
+
+    def next(self, now_s: float, flying: Iterable[Parcel], is_capped: bool) -> Parcel | None:
+        """Return what is to be sent now, None if nothing is.
+
+        Args:
+            now_s: monotonic seconds.
+            flying: what is on its way already, and is not to be sent a second time.
+            is_capped: hold the backlog back while there are live letters.
+        """
+        if self._retries and self._retries[0][0] <= now_s:
+            return self._retries.popleft()[1]
+        if not self._live:
+            self._live += self._fetch(self._live_cursor, False, flying)
+        if self._live:
+            self._live_sent_s = now_s
+            return self._live.popleft()
+        if not self._backlog:
+            self._backlog += self._fetch(self._backlog_cursor, True, flying)
+        is_free = not is_capped or now_s - self._live_sent_s >= LIVE_S
+        if self._backlog and (is_free or self._pace.take(now_s)):
+            return self._backlog.popleft()
+        return None
+
+    def _fetch(self, cursor: Cursor, hist: bool, flying: Iterable[Parcel]) -> list[Parcel]:
+        while letters := self._outbox.peek(cursor, self._window):
+            busy = {(p.letter.boot, p.letter.seq) for p in flying}
+            busy |= {(p.letter.boot, p.letter.seq) for _, p in self._retries}
+            parcels = [Parcel(x, hist) for x in letters if (x.boot, x.seq) not in busy]
+            if parcels:
+                return parcels
+        return []

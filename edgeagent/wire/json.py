@@ -1,0 +1,184 @@
+"""JSON, the encoding that rules engines read: short keys, no spaces, nothing said that is not set.
+
+Field names are those of the wire's table: ``v ts tsq seq low boot dev k cam model eng inf age hist
+hard cls box trk n mot vec vt scale zp why name from to of prev mono kb``.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from edgeagent.clock import Clock
+from edgeagent.event import Event, MotionPart, VectorPart, When, now
+from edgeagent.health import Snapshot
+from edgeagent.identity import Identity
+
+SCHEMA = 1
+"""``v``: rises when a reader of the old schema would misread, not for a new field."""
+PAYLOAD_MAX_BYTES = 65536
+FINDINGS_MAX = 100
+"""Most labels, boxes and tracks in one event; the best come first, the rest is left out."""
+NAME_MAX = 64
+WHY_MAX = 200
+VECTOR_MAX = 2048
+"""Most values of a feature vector, whatever their type."""
+
+_VALUE_BYTES = {"uint8": 1, "int8": 1, "float32": 4}
+_VALUE_NAMES = {"uint8": "u8", "int8": "s8", "float32": "f32"}
+
+_encoder = msgspec.json.Encoder()
+Fields = dict[str, Any]
+
+
+def to_json(
+    event: Event, identity: Identity, clock: Clock, kernel: str, hist: bool = False
+) -> bytes:
+    """Return the payload for one event, as of now.
+
+    Args:
+        event: what happened.
+        identity: device, boot and seq; the low-water mark of the same boot.
+        clock: for the age, and for mending a time that could not be trusted when it was taken.
+        kernel: `clock.kernel_boot`, asked once; only within the same one can a time be mended.
+        hist: the event comes from the backlog.
+
+    Raises:
+        ValueError: it would be larger than ``PAYLOAD_MAX_BYTES``, or holds too large a vector.
+    """
+    fields: Fields = {"v": SCHEMA, **_time(event.when, now(clock, kernel))}
+    fields["seq"], fields["low"] = identity.seq, min(identity.low, identity.seq)
+    fields["boot"], fields["dev"], fields["k"] = identity.boot, identity.device, event.kind
+    if hist:
+        fields["hist"] = True
+    _add_source(fields, event)
+    _add_findings(fields, event)
+    if event.motion is not None:
+        fields["mot"] = _motion(event.motion)
+    if event.vector is not None:
+        _add_vector(fields, event.vector)
+    _add_notice(fields, event, identity.boot)
+    return _bounded(fields)
+
+
+def _bounded(fields: Fields) -> bytes:
+    payload = _encoder.encode(fields)
+    if len(payload) > PAYLOAD_MAX_BYTES:
+        raise ValueError(
+            f"a payload of {len(payload)} bytes is over the {PAYLOAD_MAX_BYTES} brokers take"
+        )
+    return payload
+
+
+def _time(then: When, at: When) -> Fields:
+    """Return ``ts``, ``tsq``, ``age``, and what a consumer needs to mend ``ts`` itself."""
+    is_same_kernel = bool(then.kernel) and then.kernel == at.kernel
+    fields: Fields = {"ts": then.wall_ms, "tsq": 1 if then.trusted else 0}
+    if is_same_kernel:
+        fields["age"] = age_ms = max(at.mono_ms - then.mono_ms, 0)
+        if at.trusted and not then.trusted:
+            fields["ts"], fields["tsq"] = max(at.wall_ms - age_ms, 0), 2
+    elif then.trusted and at.trusted:
+        fields["age"] = max(at.wall_ms - then.wall_ms, 0)
+    if fields["tsq"] == 0:
+        fields["mono"], fields["kb"] = then.mono_ms, then.kernel
+    return fields
+
+
+def _add_source(fields: Fields, event: Event) -> None:
+    source = event.source
+    if source is None:
+        return
+    fields["cam"] = source.camera
+    if source.model:
+        fields["model"] = source.model
+        fields["eng"] = source.engine
+        fields["inf"] = round(source.invoke_us / 100)
+
+
+def _add_findings(fields: Fields, event: Event) -> None:
+    if event.names:
+        fields["cls"] = [[name[:NAME_MAX], round(p, 3)] for name, p in event.names[:FINDINGS_MAX]]
+    if event.boxes:
+        fields["box"] = [[_fraction(edge) for edge in box] for box in event.boxes[:FINDINGS_MAX]]
+    if event.tracks:
+        fields["trk"] = event.tracks[:FINDINGS_MAX]
+    if event.counts:
+        counts = list(event.counts.items())[:FINDINGS_MAX]
+        fields["n"] = {name[:NAME_MAX]: count for name, count in counts}
+    if event.hard:
+        fields["hard"] = True
+
+
+def _fraction(edge: float) -> float:
+    """A box may reach over the frame's edge; what is sent does not."""
+    return round(min(max(edge, 0.0), 1.0), 4)
+
+
+def _motion(part: MotionPart) -> Fields:
+    return {
+        "ph": part.phase,
+        "area": part.area,
+        "c": part.centroid,
+        "dir": part.direction_deg,
+        "v": part.speed,
+        "dur": part.duration_s,
+        "grid": base64.b64encode(part.grid).decode("ascii"),
+    }
+
+
+def _add_vector(fields: Fields, part: VectorPart) -> None:
+    count = len(part.values) // _VALUE_BYTES[part.dtype]
+    if count > VECTOR_MAX:
+        raise ValueError(f"a vector of {count} values is over the {VECTOR_MAX} that may be sent")
+    fields["vec"] = base64.b64encode(part.values).decode("ascii")
+    fields["vt"] = _VALUE_NAMES[part.dtype]
+    if part.dtype != "float32":
+        fields["scale"], fields["zp"] = part.scale, part.zero_point
+
+
+def _add_notice(fields: Fields, event: Event, boot: str) -> None:
+    if event.why:
+        fields["why"] = event.why[:WHY_MAX]
+    if event.previous is not None:
+        fields["prev"] = event.previous
+    if event.kind == "gap":
+        fields["from"], fields["to"] = event.first, event.last
+        if event.name != boot:
+            fields["of"] = event.name
+    elif event.name:
+        fields["cam" if event.kind.startswith("camera_") else "name"] = event.name[:NAME_MAX]
+
+
+def status_json(device: str, state: str, wall_ms: int) -> bytes:
+    """Return the retained payload that says ``online``, ``stopped`` or ``offline``.
+
+    ``ts`` of an ``offline`` is when the agent connected: a will is written in advance.
+    """
+    return _bounded({"v": SCHEMA, "ts": wall_ms, "dev": device, "s": state})
+
+
+def info_json(facts: Mapping[str, Any]) -> bytes:
+    """Return the retained payload that says what this device is.
+
+    Args:
+        facts: ``dev``, ``boot`` and ``ts``; of the rest any: ``agent``, ``python``, ``os``,
+            ``board``, ``runtime``, ``enc`` (texts up to 128 characters), ``cameras``, ``engines``
+            (lists of such) and ``models`` (name to digest).
+    """
+    return _bounded({"v": SCHEMA, **facts})
+
+
+def stat_json(device: str, snapshot: Snapshot, wall_ms: int) -> bytes:
+    """Return the counters ``c``, gauges ``g`` and faults ``f`` of one instant."""
+    return _bounded(
+        {
+            "v": SCHEMA,
+            "ts": wall_ms,
+            "dev": device,
+            "c": snapshot.counters,
+            "g": {name: round(value, 3) for name, value in snapshot.gauges.items()},
+            "f": {part: why[:WHY_MAX] for part, why in snapshot.states.items()},
+        }
+    )

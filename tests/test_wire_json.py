@@ -1,0 +1,243 @@
+import base64
+import json
+import os
+from importlib import resources
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from edgeagent import event
+from edgeagent.clock import ManualClock
+from edgeagent.event import Event, MotionPart, Source, VectorPart, When
+from edgeagent.findings import Notice
+from edgeagent.health import Health
+from edgeagent.identity import Identity
+from edgeagent.wire.json import (
+    PAYLOAD_MAX_BYTES,
+    info_json,
+    stat_json,
+    status_json,
+    to_json,
+)
+
+KERNEL = "5f3a9c01"
+CLOCK = ManualClock(mono_s=1000.0, wall_ms=1_700_000_000_000)
+THEN = When(999_688, 1_699_999_999_688, True, KERNEL)
+IDENTITY = Identity("porch-pi", "12-1a2b3c4d", 123_456, 123_450)
+CAMERA = Source("front", "1a2b3c4d", "cpu", 23_456)
+ONE = Event(
+    "object",
+    THEN,
+    CAMERA,
+    names=(("person", 0.8731),),
+    boxes=((0.12345, 0.23456, 0.34567, 1.00001),),
+    tracks=((17, "in"),),
+    counts={"person": 1},
+)
+
+
+def validator(name: str) -> Draft202012Validator:
+    schema = json.loads((resources.files("edgeagent.wire") / f"{name}.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+EVENT = validator("event")
+
+
+def sent(told: Event, hist: bool = False, kernel: str = KERNEL, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    stored = event.decode(event.encode(told))
+    clock = changes.get("clock", CLOCK)
+    payload = to_json(stored, changes.get("identity", IDENTITY), clock, kernel, hist)
+    fields: dict[str, Any] = json.loads(payload)
+    EVENT.validate(fields)
+    assert b" " not in payload or "why" in fields
+    return fields
+
+
+def test_one_detection_says_all_and_stays_small() -> None:
+    payload = to_json(ONE, IDENTITY, CLOCK, KERNEL)
+    assert len(payload) <= 275
+    assert sent(ONE) == {
+        "v": 1,
+        "ts": 1_699_999_999_688,
+        "tsq": 1,
+        "age": 312,
+        "seq": 123_456,
+        "low": 123_450,
+        "boot": "12-1a2b3c4d",
+        "dev": "porch-pi",
+        "k": "object",
+        "cam": "front",
+        "model": "1a2b3c4d",
+        "eng": "cpu",
+        "inf": 235,
+        "cls": [["person", 0.873]],
+        "box": [[0.1235, 0.2346, 0.3457, 1.0]],
+        "trk": [[17, "in"]],
+        "n": {"person": 1},
+    }
+
+
+def test_five_detections_stay_under_the_first_sketch() -> None:
+    five = Event(
+        "object",
+        THEN,
+        CAMERA,
+        names=ONE.names * 5,
+        boxes=ONE.boxes * 5,
+        tracks=ONE.tracks * 5,
+        counts={"person": 5},
+    )
+    sent(five)
+    assert len(to_json(five, IDENTITY, CLOCK, KERNEL)) <= 560
+
+
+def test_what_is_not_set_is_not_sent() -> None:
+    assert set(sent(Event("link_back", THEN))) == {
+        "v", "ts", "tsq", "age", "seq", "low", "boot", "dev", "k",
+    }  # fmt: skip
+    assert "hist" not in sent(ONE)
+    assert sent(ONE, hist=True)["hist"] is True
+    assert sent(Event("label", THEN, CAMERA, hard=True))["hard"] is True
+
+
+def test_low_is_never_above_the_event_itself() -> None:
+    assert sent(ONE, identity=Identity("d", "1-00000000", 5, 9))["low"] == 5
+
+
+def test_motion_goes_as_numbers_and_a_grid() -> None:
+    grid = bytes(range(48))
+    part = MotionPart("on", 0.0312, (0.5, 0.25), 90, 0.123, 4.5, grid)
+    motion = sent(Event("motion", THEN, Source("front"), motion=part))["mot"]
+    assert base64.b64decode(motion.pop("grid")) == grid
+    assert motion == {
+        "ph": "on", "area": 0.0312, "c": [0.5, 0.25], "dir": 90, "v": 0.123, "dur": 4.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dtype", "short", "bytes_each"), [("uint8", "u8", 1), ("int8", "s8", 1), ("float32", "f32", 4)]
+)
+def test_a_vector_goes_as_the_model_gave_it(dtype: str, short: str, bytes_each: int) -> None:
+    values = os.urandom(2048 * bytes_each)
+    told = Event("vector", THEN, CAMERA, vector=VectorPart(values, dtype, 0.0123, -7))
+    fields = sent(told)
+    assert base64.b64decode(fields["vec"]) == values
+    assert fields["vt"] == short
+    assert ("scale" in fields) == (dtype != "float32")
+    if dtype != "float32":
+        assert (fields["scale"], fields["zp"]) == (0.0123, -7)
+
+
+def test_a_vector_of_more_values_than_allowed_is_refused() -> None:
+    told = Event("vector", THEN, CAMERA, vector=VectorPart(bytes(2049), "uint8", 1.0, 0))
+    with pytest.raises(ValueError, match="2049 values is over the 2048"):
+        to_json(told, IDENTITY, CLOCK, KERNEL)
+
+
+def test_an_untrusted_time_is_sent_as_such_with_what_mends_it() -> None:
+    clock = ManualClock(mono_s=60.0, wall_ms=60_000)
+    clock.is_trusted = False
+    fields = sent(Event("start", When(50_000, 50_000, False, KERNEL), previous=("", -1, "none")),
+                  clock=clock)  # fmt: skip
+    assert (fields["ts"], fields["tsq"], fields["age"]) == (50_000, 0, 10_000)
+    assert (fields["mono"], fields["kb"]) == (50_000, KERNEL)
+
+
+def test_an_untrusted_time_is_corrected_once_the_clock_is_set() -> None:
+    clock = ManualClock(mono_s=60.0, wall_ms=1_700_000_060_000)
+    fields = sent(Event("label", When(50_000, 7, False, KERNEL), CAMERA), clock=clock)
+    assert (fields["ts"], fields["tsq"]) == (1_700_000_050_000, 2)
+    assert "mono" not in fields
+
+
+def test_a_time_of_another_kernel_boot_cannot_be_corrected() -> None:
+    clock = ManualClock(mono_s=60.0, wall_ms=1_700_000_060_000)
+    fields = sent(Event("label", When(50_000, 7, False, "00000000"), CAMERA), clock=clock)
+    assert (fields["ts"], fields["tsq"], fields["kb"]) == (7, 0, "00000000")
+    assert "age" not in fields
+
+
+def test_the_age_of_a_trusted_time_spans_kernel_boots() -> None:
+    then = When(5, 1_699_999_000_000, True, "00000000")
+    assert sent(Event("label", then, CAMERA))["age"] == 1_000_000
+
+
+def test_start_gap_and_notices_name_their_cause() -> None:
+    start = sent(Event("start", THEN, previous=("11-00000000", 99, "killed")))
+    assert start["prev"] == ["11-00000000", 99, "killed"]
+    own = Event("gap", THEN, why="full", name="12-1a2b3c4d", first=3, last=9)
+    assert "of" not in sent(own)
+    other = sent(Event("gap", THEN, why="damaged", name="11-00000000", first=0, last=0))
+    assert (other["from"], other["to"], other["why"], other["of"]) == (
+        0,
+        0,
+        "damaged",
+        "11-00000000",
+    )
+    lost = sent(event.from_notice(Notice("camera", "lost", "w" * 500, "front"), THEN))
+    assert (lost["cam"], len(lost["why"])) == ("front", 200)
+    assert (
+        sent(event.from_notice(Notice("engine", "lost", "gone", "apex_0"), THEN))["name"]
+        == "apex_0"
+    )
+
+
+def test_the_largest_event_there_can_be_fits_a_broker() -> None:
+    names = tuple((f"{n:03d}" + "ü" * 90, 0.123456) for n in range(300))
+    huge = Event(
+        "object",
+        When(1, 1, False, KERNEL),
+        CAMERA,
+        names=names,
+        boxes=((-0.5, 0.33333, 0.66666, 1.5),) * 300,
+        tracks=((2**40, "out"),) * 300,
+        counts={name: 10**6 for name, _ in names},
+        why="x" * 200,
+    )
+    fields = sent(huge, clock=ManualClock(mono_s=1.0, wall_ms=1))
+    assert len(fields["cls"]) == len(fields["box"]) == len(fields["trk"]) == len(fields["n"]) == 100
+    assert fields["box"][0] == [0.0, 0.3333, 0.6667, 1.0]
+    assert len(to_json(huge, IDENTITY, CLOCK, KERNEL)) < PAYLOAD_MAX_BYTES / 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"picture": "AAAA"},
+        {"vec": "A" * 20000, "vt": "f32"},
+        {"vec": "A" * 4000, "vt": "u8", "scale": 1.0, "zp": 0},
+        {"why": "x" * 201},
+        {"box": [[0, 0, 1, 1.2]]},
+        {"tsq": 0},
+        {"from": 1, "to": 2},
+    ],
+)
+def test_the_schema_bounds_every_field(wrong: dict[str, Any]) -> None:
+    fields = sent(ONE)
+    assert EVENT.is_valid(fields)
+    assert not EVENT.is_valid(fields | wrong)
+
+
+def test_status_info_and_stat_keep_to_their_schemas() -> None:
+    status = json.loads(status_json("porch-pi", "online", 1_700_000_000_000))
+    validator("status").validate(status)
+    assert status == {"v": 1, "ts": 1_700_000_000_000, "dev": "porch-pi", "s": "online"}
+    health = Health()
+    health.count("frames_total.front", 7)
+    health.gauge("outbox_depth", 1 / 3)
+    health.fault("engine", "y" * 300)
+    stat = json.loads(stat_json("porch-pi", health.snapshot(), 5))
+    validator("stat").validate(stat)
+    assert stat["c"] == {"frames_total.front": 7}
+    assert stat["g"] == {"outbox_depth": 0.333}
+    assert len(stat["f"]["engine"]) == 200
+    facts = {"ts": 5, "dev": "porch-pi", "boot": "1-00000000", "agent": "0.1", "cameras": ["front"]}
+    validator("info").validate(json.loads(info_json(facts)))
+
+
+def test_a_payload_no_broker_would_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="over the 65536"):
+        info_json({"dev": "x" * 70000})
