@@ -1,0 +1,229 @@
+"""The agent: the one place where the stages meet, once for each camera.
+
+camera ─▶ source ─▶ motion ─▶ preprocess ─▶ engine ─▶ decode ─▶ track ─▶ event ─▶ outbox
+          Frame     Motion    seat.input    tensors   findings  Sighting record   on disk
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgeagent import event as events
+from edgeagent.clock import Clock
+from edgeagent.config import CameraConfig, Config
+from edgeagent.decode import decode
+from edgeagent.engines import Engine
+from edgeagent.episode import Episodes
+from edgeagent.event import Event, When
+from edgeagent.findings import Box, Detection, Embedding, Finding, Motion, Phase, Sighting
+from edgeagent.frame import Frame
+from edgeagent.health import Health
+from edgeagent.laps import Laps, NoLaps
+from edgeagent.motion import MotionGate
+from edgeagent.preprocess import aim, fit
+from edgeagent.rate import Bucket
+from edgeagent.sources import Source
+from edgeagent.track import Thing, Tracker
+
+NO_LAPS = NoLaps()
+
+Put = Callable[[Event], None]
+"""Takes an event into the outbox; never raises, never waits for the link."""
+
+
+@dataclass(slots=True)
+class Engines:
+    """What there is to look with; shared by all cameras, replaced whole by a reload."""
+
+    look: Engine | None = None
+    """Looks at what moved; None: motion is all that is reported."""
+    vector: Engine | None = None
+    """Makes a feature vector of each new track; None: none are made."""
+
+    def all(self) -> list[Engine]:
+        """Return those there are."""
+        return [engine for engine in (self.look, self.vector) if engine is not None]
+
+
+class Agent:
+    """Takes the frames of one camera from source to outbox. One thread's own."""
+
+    def __init__(
+        self,
+        camera: CameraConfig,
+        config: Config,
+        engines: Engines,
+        clock: Clock,
+        health: Health | None = None,
+        kernel: str = "",
+    ) -> None:
+        self.name = camera.name
+        self._engines = engines
+        self._clock = clock
+        self.health = health or Health()
+        self._kernel = kernel
+        self._gate = MotionGate(config.motion)
+        self._episodes = Episodes(config.motion)
+        self._tracker = Tracker(config.events)
+        self._next: Config | None = config
+        self._invoke_us = 0
+        self._retune()
+
+    def retune(self, config: Config) -> None:
+        """Take over the live settings of ``config`` before the next frame; any thread may ask."""
+        self._next = config
+
+    def _retune(self) -> None:
+        config, self._next = self._next, None
+        if config is None:
+            return
+        self._model = config.model
+        self._gate.retune(config.motion)
+        self._episodes.config = config.motion
+        self._tracker.config = config.events
+        self._top = config.events.top
+        self._looks = Bucket(config.model.looks_per_s)
+        self._speech = Bucket(config.events.per_minute / 60, burst=config.events.per_minute / 6)
+        self._vectors = Bucket(config.events.vectors_per_s, burst=4)
+
+    def run(self, source: Source, put: Put, laps: Laps = NO_LAPS) -> None:
+        """See every frame of ``source`` until it ends or is closed.
+
+        Raises:
+            CameraError: the source gave up.
+        """
+        part = f"camera {self.name}"
+        for frame in source.frames():
+            laps.mark("source")
+            self.health.busy(part, self._clock.mono_s())
+            for event in self.see(frame, laps):
+                put(event)
+            laps.mark("outbox")
+            self.health.rests(part)
+
+    def see(self, frame: Frame, laps: Laps = NO_LAPS) -> list[Event]:
+        """Return what ``frame`` is worth saying. The bench times exactly this."""
+        self._retune()
+        self._count("frames")
+        motion = self._gate.admit(frame)
+        laps.mark("motion")
+        if motion is not None:
+            self._count("moved")
+        if self._episodes.update(motion, frame.mono_s):
+            self._tracker.went_still()
+        vectors = self._look(frame, motion, laps)
+        said = self._say(frame, vectors)
+        laps.mark("event")
+        return said
+
+    def in_view(self) -> list[Thing]:
+        """Return everything that has been seen often enough and is there now."""
+        return [thing for _, thing in self._tracker.in_view()]
+
+    def _look(self, frame: Frame, motion: Motion | None, laps: Laps) -> list[Event]:
+        """Ask the model about what moved or is in doubt; return vectors it gave of the whole."""
+        engine, at_s = self._engines.look, frame.mono_s
+        regions = list(motion.regions) if motion else []
+        if engine is None or not (regions or self._tracker.open_questions(at_s)):
+            return []
+        if not self._looks.take(at_s):
+            return []
+        regions += self._tracker.questions(at_s)
+        looked = self._aim(regions, frame, engine)
+        findings = [f for region in looked for f in self._ask(engine, frame, region, laps)]
+        self._count("looks", len(looked))
+        self._tracker.update(findings, at_s, looked)
+        laps.mark("track")
+        return self._vector_events(findings, frame)
+
+    def _aim(self, regions: Sequence[Box], frame: Frame, engine: Engine) -> list[Box]:
+        model = self._model
+        _, height_px, width_px, _ = engine.takes.shape
+        return aim(
+            regions,
+            frame.picture.size_px,
+            model.max_looks,
+            model.margin,
+            model.min_region,
+            width_px / height_px,
+        )
+
+    def _ask(self, engine: Engine, frame: Frame, region: Box, laps: Laps) -> list[Finding]:
+        """Return what ``engine`` says of ``region``, boxes as frame fractions."""
+        with engine.seat() as seat:
+            laps.mark("wait")
+            unfit = fit(frame.picture, region, seat.input, engine.takes)
+            laps.mark("preprocess")
+            outputs = seat.run()
+            laps.mark("invoke")
+            threshold = self._tracker.keep_threshold
+            findings = decode(engine.bundle, engine.file, outputs, threshold, self._top)
+            self._invoke_us = seat.invoke_us
+        placed = unfit.findings(findings)
+        laps.mark("decode")
+        return placed
+
+    def _vector_events(self, findings: Sequence[Finding], frame: Frame) -> list[Event]:
+        engine, at_s = self._engines.look, frame.mono_s
+        assert engine is not None
+        vectors = [f for f in findings if isinstance(f, Embedding) and self._vectors.take(at_s)]
+        source = self._source(engine)
+        return [events.from_embedding(v, None, source, self._when(frame)) for v in vectors]
+
+    def _say(self, frame: Frame, vectors: list[Event]) -> list[Event]:
+        """Return the events of this frame; what may not be said yet is kept by its teller."""
+        at_s = frame.mono_s
+        if not (self._episodes.has_news(at_s) or self._tracker.has_news()):
+            return vectors
+        if not self._speech.take(at_s):
+            self._count("withheld")
+            return vectors
+        said = self._motion_events(frame) + self._thing_events(frame) + vectors
+        self._count("events", len(said))
+        return said
+
+    def _motion_events(self, frame: Frame) -> list[Event]:
+        episode = self._episodes.say(frame.mono_s)
+        if episode is None:
+            return []
+        return [events.from_episode(episode, events.Source(self.name), self._when(frame))]
+
+    def _thing_events(self, frame: Frame) -> list[Event]:
+        engine, counts = self._engines.look, self._tracker.counts()
+        sightings = self._tracker.say(frame.mono_s)
+        if not sightings or engine is None:
+            return []
+        source, when = self._source(engine), self._when(frame)
+        event = events.from_sightings(sightings, counts, source, when)
+        return [event, *self._track_vectors(sightings, frame, when)]
+
+    def _track_vectors(
+        self, sightings: Sequence[Sighting], frame: Frame, when: When
+    ) -> list[Event]:
+        """Return a feature vector of each new track, as far as the rate allows."""
+        engine = self._engines.vector
+        if engine is None:
+            return []
+        made = []
+        for sighting in sightings:
+            thing = sighting.finding
+            new = sighting.phase is Phase.IN and isinstance(thing, Detection)
+            if new and self._vectors.take(frame.mono_s):
+                made.append(self._track_vector(engine, sighting, frame, when))
+        return made
+
+    def _track_vector(self, engine: Engine, sighting: Sighting, frame: Frame, when: When) -> Event:
+        assert isinstance(sighting.finding, Detection)
+        (region,) = aim([sighting.finding.box], frame.picture.size_px, 1, 0.05, 0.0, 1.0)
+        (vector,) = self._ask(engine, frame, region, NO_LAPS)
+        assert isinstance(vector, Embedding)
+        return events.from_embedding(vector, sighting.track, self._source(engine), when)
+
+    def _source(self, engine: Engine) -> events.Source:
+        return events.Source(self.name, engine.file.digest8, engine.name, self._invoke_us)
+
+    def _when(self, frame: Frame) -> When:
+        mono_ms = int(frame.mono_s * 1000)
+        return When(mono_ms, frame.wall_ms, self._clock.trusted(), self._kernel)
+
+    def _count(self, what: str, by: int = 1) -> None:
+        self.health.count(f"{what}_total.{self.name}", by)

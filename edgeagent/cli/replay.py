@@ -1,0 +1,80 @@
+"""``edgeagent replay``: what would be said of a clip, as JSON lines; flat out and repeatable."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from edgeagent import assembly, settings
+from edgeagent.agent import Agent
+from edgeagent.bench import clip_config
+from edgeagent.clock import ManualClock
+from edgeagent.config import Config
+from edgeagent.event import Event
+from edgeagent.identity import Identity
+from edgeagent.sources import open_source
+from edgeagent.wire.json import to_json
+
+BOOT = "0-replay"
+"""Stands for the boot in a replay's events: the same each time."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("clip", type=Path, help="a film, a still, or a folder of stills")
+    parser.add_argument("--config", type=Path, help="settings file; default: the defaults")
+    parser.add_argument("--model", help="bundle, by name or folder")
+    parser.add_argument("--vector", help="bundle that makes a vector of each new track")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the events to stdout and an account to stderr."""
+    config = chosen_config(options.config, options.model, options.vector)
+    camera = clip_config(options.clip)
+    engines = assembly.open_engines(config.model)
+    clock = ManualClock(mono_s=0.0, wall_ms=0)
+    agent = Agent(camera, config, engines, clock)
+    printer = Printer(config.device or "replay", clock)
+    source = open_source(msgspec.structs.replace(camera, loop=False), clock, pace=False)
+    began_s = time.perf_counter()
+    agent.run(source, printer.put)
+    _account(agent, printer.seq, time.perf_counter() - began_s)
+    for engine in engines.all():
+        engine.close()
+    return 0
+
+
+def chosen_config(file: Path | None, model: str | None = None, vector: str | None = None) -> Config:
+    """Return the settings of ``file``, or the defaults, with the bundles named instead."""
+    config = settings.load(file) if file else Config()
+    names = {key: name for key, name in (("name", model), ("vector", vector)) if name is not None}
+    return msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, **names))
+
+
+class Printer:
+    """Numbers the events as an outbox would, and prints them as the wire would carry them."""
+
+    def __init__(self, device: str, clock: ManualClock) -> None:
+        self.seq = 0
+        self._device = device
+        self._clock = clock
+
+    def put(self, event: Event) -> None:
+        """Print one event."""
+        self._clock.set(event.when.mono_ms / 1000, event.when.wall_ms)
+        identity = Identity(self._device, BOOT, self.seq, self.seq)
+        sys.stdout.write(to_json(event, identity, self._clock, "").decode() + "\n")
+        self.seq += 1
+
+
+def _account(agent: Agent, events: int, seconds: float) -> None:
+    frames, moved, looks = (
+        agent.health.counted(f"{what}_total.{agent.name}") for what in ("frames", "moved", "looks")
+    )
+    print(
+        f"{frames} frames, {moved} moved, {looks} looks, {events} events "
+        f"in {seconds:.1f} s, {1000 * seconds / max(frames, 1):.2f} ms a frame",
+        file=sys.stderr,
+    )

@@ -1,0 +1,138 @@
+"""The right half of the river, put together: link and publisher, opened anew when settings change.
+
+An agent without a broker keeps everything in its outbox; the same publisher thread then only
+ticks it.
+"""
+
+import logging
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgeagent import __version__
+from edgeagent.clock import Clock, kernel_boot
+from edgeagent.config import Config
+from edgeagent.engines import Engine
+from edgeagent.findings import Notice
+from edgeagent.health import Health
+from edgeagent.identity import client_id
+from edgeagent.link import Link, NoLink
+from edgeagent.mqtt import MqttLink, Words
+from edgeagent.outbox import Outbox
+from edgeagent.publisher import Publisher, json_letters
+from edgeagent.wire.json import info_json, stat_json, status_json
+
+_log = logging.getLogger(__name__)
+
+BOARD = Path("/proc/device-tree/model")
+THREAD_STOP_S = 2.0
+
+Engines = Callable[[], Sequence[Engine]]
+"""Returns the engines that are open now."""
+
+
+class Uplink:
+    """One broker, or none. Opened, retuned and closed by the supervisor's thread."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        state: Path,
+        clock: Clock,
+        health: Health,
+        tell: Callable[[Notice], None],
+        engines: Engines,
+    ) -> None:
+        self._outbox, self._state, self._clock = outbox, state, clock
+        self._health, self._tell, self._engines = health, tell, engines
+
+    def open(self, config: Config) -> None:
+        """Begin to connect and to publish; returns at once."""
+        self._config = config
+        device = config.device_name
+        self._link = self._new_link(config)
+        self._publisher = Publisher(
+            self._outbox,
+            self._link,
+            json_letters(self._outbox, device, self._clock, kernel_boot()),
+            self._clock,
+            config.mqtt,
+            self._health,
+            stat=lambda: stat_json(device, self._health.snapshot(), self._clock.wall_ms()),
+            stat_s=config.health.stat_s,
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._publisher.run, args=(self._stop,), name="publisher", daemon=True
+        )
+        self._link.start()
+        self._thread.start()
+
+    def _new_link(self, config: Config) -> Link:
+        if not config.mqtt.host:
+            return NoLink()
+        device = config.device_name
+        words = Words(
+            config.mqtt.prefix.format(site=config.site, device=device),
+            client_id(self._state),
+            status=lambda state: status_json(device, state, self._clock.wall_ms()),
+            info=lambda: info_json(self._facts()),
+        )
+        return MqttLink(config.mqtt, words, self._tell)
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what this device is, for ``info``."""
+        engines = self._engines()
+        facts = {
+            "ts": self._clock.wall_ms(),
+            "dev": self._config.device_name,
+            "boot": self._outbox.boot,
+            "agent": __version__,
+            "python": platform.python_version(),
+            "os": platform.platform(terse=True),
+            "board": _board(),
+            "cameras": [camera.name for camera in self._config.camera],
+            "engines": sorted({engine.name for engine in engines}),
+            "models": {engine.bundle.name: engine.file.digest8 for engine in engines},
+            "enc": "json",
+        }
+        return {name: fact for name, fact in facts.items() if fact}
+
+    def alive(self) -> bool:
+        """Return whether the publisher's thread lives."""
+        return self._thread.is_alive()
+
+    def retune(self, config: Config, reopen: bool) -> None:
+        """Take over live settings, or open the link anew with all of them."""
+        if reopen:
+            self.close(0.0)
+            self.open(config)
+        else:
+            self._config = config
+            self._publisher.retune(config.mqtt, config.health.stat_s)
+
+    def close(self, drain_s: float) -> bool:
+        """Stop the publisher, send what is left for at most ``drain_s``, say farewell.
+
+        Returns:
+            Whether the outbox is empty.
+        """
+        self._stop.set()
+        self._link.wake()
+        self._thread.join(THREAD_STOP_S)
+        is_empty = False
+        if not self._thread.is_alive():
+            self._publisher.say_stat()
+            is_empty = self._publisher.drain(drain_s)
+        self._link.stop()
+        return is_empty
+
+
+def _board() -> str:
+    """Return the board's own name, ``Raspberry Pi 4 Model B Rev 1.5``; elsewhere the machine's."""
+    try:
+        return BOARD.read_text().rstrip("\0")
+    except OSError:
+        return platform.machine()

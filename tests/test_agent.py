@@ -1,0 +1,173 @@
+"""The whole river on the device, with a scripted engine and a synthetic camera, nothing patched."""
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+import pytest
+
+from edgeagent import event as events
+from edgeagent.agent import Agent, Engines
+from edgeagent.clock import ManualClock
+from edgeagent.config import CameraConfig, Config, EventsConfig, MotionConfig
+from edgeagent.engines.scripted import Scripted
+from edgeagent.event import Event
+from edgeagent.findings import Box
+from edgeagent.laps import StopWatch
+from edgeagent.model import bundles_folder, load_bundle
+from edgeagent.sources.synthetic import Script, Synthetic
+from edgeagent.tensor import Tensor
+
+CAMERA = CameraConfig(name="yard", source="synthetic", width=640, height=480, fps=10)
+CONFIG = Config(events=EventsConfig(min_hits=2, gone_s=1.0), motion=MotionConfig(still_s=1.0))
+DETECTOR = load_bundle(bundles_folder() / "coco16-320")
+VECTORS = load_bundle(bundles_folder() / "embed88-128")
+CAT = DETECTOR.labels.index("cat")
+
+
+def sees_the_square(image: Tensor) -> Mapping[str, Tensor]:
+    """Answer as a detector would: one cat where the input is brightest."""
+    heat, box = np.zeros((1, 80, 80, 16), np.uint8), np.zeros((1, 80, 80, 4), np.uint8)
+    rows, columns = np.nonzero(image.astype(np.uint8)[0, :, :, 0] > 170)
+    if len(rows) > 20:
+        y, x = int(rows.mean()) // 4, int(columns.mean()) // 4
+        heat[0, y, x, CAT] = 200
+        spec = DETECTOR.files["cpu"].outputs["box"]
+        reach = [
+            4 * x - columns.min(),
+            4 * y - rows.min(),
+            columns.max() - 4 * x,
+            rows.max() - 4 * y,
+        ]
+        box[0, y, x] = spec.quantise(np.array(reach, np.float32))
+    return {"heat": heat, "box": box}
+
+
+def see_all(
+    agent: Agent, frames: int, pace: bool = False, script: Script | None = None
+) -> list[tuple[int, Event]]:
+    source = Synthetic(CAMERA, ManualClock(), pace, script=script or Script(end_at=frames))
+    return [(frame.seq, event) for frame in source.frames() for event in agent.see(frame)]
+
+
+def new_agent(config: Config = CONFIG, vector: bool = False) -> Agent:
+    engines = Engines(Scripted(DETECTOR, sees_the_square), Scripted(VECTORS) if vector else None)
+    return Agent(CAMERA, config, engines, ManualClock(), kernel="cafe0123")
+
+
+def test_one_crossing_is_one_motion_and_one_cat_where_the_square_is() -> None:
+    agent = new_agent()
+    said = see_all(agent, 60)
+    assert [event.kind for _, event in said] == ["motion", "object"]
+    seq, seen = said[1]
+    (name, score), (left, top, right, bottom) = seen.names[0], seen.boxes[0]
+    truth = Synthetic(CAMERA, ManualClock(), False).box_at(seq)
+    assert (name, round(score, 2)) == ("cat", 0.78)
+    assert Box(left, top, right, bottom).iou(truth) > 0.7
+    assert seen.tracks == ((1, "in"),)
+    assert seen.counts == {"cat": 1}
+    assert seen.source is not None
+    assert (seen.source.camera, seen.source.engine) == ("yard", "scripted")
+    assert seen.when.kernel == "cafe0123"
+
+
+def test_a_still_scene_asks_the_model_nothing() -> None:
+    engine = Scripted(DETECTOR)
+    agent = Agent(CAMERA, CONFIG, Engines(engine), ManualClock())
+    still = Synthetic(msgspec.structs.replace(CAMERA, fps=60.0), ManualClock(), False)
+    first = next(iter(still.frames()))
+    for n in range(100):
+        frame = type(first)(first.luma, first.picture, n, n / 10, n * 100)
+        assert agent.see(frame) == []
+    assert engine.saw == []
+    assert agent.health.counted("frames_total.yard") == 100
+
+
+def test_without_a_model_motion_is_still_reported() -> None:
+    agent = Agent(CAMERA, CONFIG, Engines(), ManualClock())
+    said = see_all(agent, 60)
+    assert [event.kind for _, event in said] == ["motion"]
+    motion = said[0][1].motion
+    assert motion is not None
+    assert len(motion.grid) == 48
+    assert max(motion.grid) > 0
+
+
+def test_a_new_track_gets_one_vector_when_a_vector_model_is_named() -> None:
+    said = see_all(new_agent(vector=True), 60)
+    (vector,) = [event for _, event in said if event.kind == "vector"]
+    assert vector.vector is not None
+    assert len(vector.vector.values) == 88
+    assert vector.tracks == ((1, "in"),)
+    assert vector.source is not None
+    assert vector.source.model == VECTORS.files["cpu"].digest8
+    assert events.topic_of(vector) == "vec/yard"
+
+
+def test_a_rate_limit_delays_what_is_said_and_loses_no_state() -> None:
+    slow = msgspec.structs.replace(CONFIG.events, per_minute=6.0)
+    agent = new_agent(msgspec.structs.replace(CONFIG, events=slow))
+    said = see_all(agent, 150)
+    assert agent.health.counted("withheld_total.yard") > 0
+    things = [event for _, event in said if event.kind == "object"]
+    assert things[0].tracks[0][1] == "in"
+
+
+def test_a_limit_on_looks_is_kept() -> None:
+    engine = Scripted(DETECTOR)
+    model = msgspec.structs.replace(CONFIG.model, looks_per_s=2.0)
+    agent = Agent(
+        CAMERA, msgspec.structs.replace(CONFIG, model=model), Engines(engine), ManualClock()
+    )
+    see_all(agent, 100)
+    assert 15 <= len(engine.saw) <= 21
+
+
+def test_the_same_frames_give_the_same_events() -> None:
+    runs = [
+        [
+            events.encode(msgspec.structs.replace(e, source=None))
+            for _, e in see_all(new_agent(), 90)
+        ]
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_live_settings_are_taken_over_before_the_next_frame() -> None:
+    agent = new_agent()
+    deaf = msgspec.structs.replace(CONFIG.events, labels=["dog"])
+    agent.retune(msgspec.structs.replace(CONFIG, events=deaf))
+    assert [event.kind for _, event in see_all(agent, 60)] == ["motion"]
+
+
+def test_every_stage_is_marked_in_the_order_of_the_river() -> None:
+    agent, watch, order = new_agent(), StopWatch(), list[str]()
+
+    class Order:
+        def mark(self, stage: str) -> None:
+            watch.mark(stage)
+            order.append(stage)
+
+    for frame in Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=40)).frames():
+        order.clear()
+        agent.see(frame, Order())
+    assert order == ["motion", "wait", "preprocess", "invoke", "decode", "track", "event"]
+    assert set(watch.laps_ns) == set(order)
+
+
+def test_run_puts_every_event_and_ends_with_its_source() -> None:
+    taken: list[Event] = []
+    agent = new_agent()
+    agent.run(Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=60)), taken.append)
+    assert [event.kind for event in taken] == ["motion", "object"]
+    assert agent.health.stuck(1e9, 1.0) == []
+
+
+@pytest.mark.parametrize("size", [(33, 47), (1920, 1080), (320, 1000)])
+def test_odd_and_tall_pictures_pass_through(size: tuple[int, int]) -> None:
+    camera = msgspec.structs.replace(CAMERA, width=size[0], height=size[1])
+    agent = new_agent()
+    for frame in Synthetic(camera, ManualClock(), False, script=Script(end_at=25)).frames():
+        agent.see(frame)
+    assert agent.health.counted("frames_total.yard") == 25
