@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from edgeagent.errors import LinkError
 
@@ -20,21 +22,45 @@ class Heard:
     """The whole PUBLISH packet: fixed header, topic, packet id, properties, payload."""
 
 
+SESSION_S = 3600
+"""How long the broker keeps a named session, and all that is published meanwhile."""
+
+
 class Subscriber:
     """Subscribes to one filter and hands on every message, in paho's thread."""
 
-    def __init__(self, host: str, port: int, topic: str, hear: Callable[[Heard], None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        topic: str,
+        hear: Callable[[Heard], None],
+        session: str = "",
+    ) -> None:
+        """Prepare; `start` connects.
+
+        Args:
+            host: the broker.
+            port: of the broker, without TLS.
+            topic: filter, wildcards allowed.
+            hear: called with every message.
+            session: client id of a session that outlives the connection, so that what is
+                published while it is away arrives later; "" for none.
+        """
         self._topic = topic
         self._hear = hear
         self._subscribed = threading.Event()
         self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id="", protocol=MQTTProtocolVersion.MQTTv5
+            CallbackAPIVersion.VERSION2, client_id=session, protocol=MQTTProtocolVersion.MQTTv5
         )
         self._client.on_connect = lambda client, *_: client.subscribe(self._topic, qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         self._where = f"{host}:{port}"
-        self._client.connect_async(host, port)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        if session:
+            properties.SessionExpiryInterval = SESSION_S
+        self._client.connect_async(host, port, clean_start=not session, properties=properties)
 
     def start(self, within_s: float = 10.0) -> None:
         """Connect and subscribe.

@@ -62,7 +62,10 @@ class Printer:
         self._clock = clock
 
     def put(self, event: Event) -> None:
-        """Print one event."""
+        """Print one event; how long the model took is left out, or no two replays were equal."""
+        if event.source is not None:
+            source = msgspec.structs.replace(event.source, invoke_us=0)
+            event = msgspec.structs.replace(event, source=source)
         self._clock.set(event.when.mono_ms / 1000, event.when.wall_ms)
         identity = Identity(self._device, BOOT, self.seq, self.seq)
         sys.stdout.write(to_json(event, identity, self._clock, "").decode() + "\n")

@@ -8,6 +8,7 @@ session; a client that is lost is dropped with all it held.
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,9 +53,9 @@ class Connection:
         """
         self._words = words
         self._happened = happened
-        self._lock = threading.Lock()
-        self._tokens: dict[int, int | None] = {}
+        self._tokens: dict[int, int] = {}
         self._acks: list[Ack] = []
+        self._answers: deque[tuple[int, int]] = deque()
         self._heard_s = time.monotonic()
         self._window = config.inflight
         self._max_packet_bytes = 0
@@ -146,11 +147,9 @@ class Connection:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        with self._lock:
-            self._heard_s = time.monotonic()
-            token = self._tokens.pop(mid, None)
-            if token is not None:
-                self._acks.append(Ack(token, reason.value))
+        # No lock: paho holds one of its own here, which publish() takes, too.
+        self._heard_s = time.monotonic()
+        self._answers.append((mid, reason.value))
         self._happened()
 
     def _end(self, code: int, why: str) -> None:
@@ -163,21 +162,19 @@ class Connection:
     def publish(self, topic: str, payload: bytes, token: int | None, retain: bool = False) -> bool:
         """See `Link.publish`."""
         qos = 0 if token is None else 1
-        with self._lock:
-            if not self.is_up or (qos and len(self._tokens) >= self._window):
-                return False
-            if qos and self._is_too_large(topic, payload):
-                assert token is not None
-                self._acks.append(Ack(token, TOO_LARGE))
-                return True
-            if not self._tokens:
-                self._heard_s = time.monotonic()
-            sent = self._client.publish(f"{self._words.prefix}/{topic}", payload, qos, retain)
-            if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                # paho may have queued it all the same; this client will not live to send it.
-                return False
-            if qos:
-                self._tokens[sent.mid] = token
+        if not self.is_up or (qos and len(self._tokens) >= self._window):
+            return False
+        if token is not None and self._is_too_large(topic, payload):
+            self._acks.append(Ack(token, TOO_LARGE))
+            return True
+        if not self._tokens:
+            self._heard_s = time.monotonic()
+        sent = self._client.publish(f"{self._words.prefix}/{topic}", payload, qos, retain)
+        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            # paho may have queued it all the same; this client will not live to send it.
+            return False
+        if token is not None:
+            self._tokens[sent.mid] = token
         return True
 
     def _is_too_large(self, topic: str, payload: bytes) -> bool:
@@ -187,8 +184,12 @@ class Connection:
 
     def take_acks(self) -> list[Ack]:
         """Return what the broker said since the last call."""
-        with self._lock:
-            acks, self._acks = self._acks, []
+        acks, self._acks = self._acks, []
+        while self._answers:
+            mid, code = self._answers.popleft()
+            token = self._tokens.pop(mid, None)
+            if token is not None:
+                acks.append(Ack(token, code))
         return acks
 
     def alive(self) -> bool:

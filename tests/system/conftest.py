@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,15 @@ class Broker:
 
 
 class Ear:
-    """Everything a subscriber heard, in order."""
+    """Everything a subscriber heard, in order; its session outlives the broker's absence."""
+
+    _numbers = count(1)
 
     def __init__(self, port: int, topic: str = "#") -> None:
         self._lock = threading.Lock()
         self._heard: list[Heard] = []
-        self._subscriber = Subscriber("127.0.0.1", port, topic, self._hear)
+        session = f"ear-{next(Ear._numbers)}"
+        self._subscriber = Subscriber("127.0.0.1", port, topic, self._hear, session)
         self._subscriber.start()
 
     def _hear(self, heard: Heard) -> None:
