@@ -11,6 +11,10 @@ import edgeagent
 from edgeagent import __version__
 from edgeagent.errors import EdgeagentError
 
+# Before anything imports numpy: the gate's sums are small, and OpenBLAS's idle threads wait by
+# spinning, which cost more than half of the agent's CPU.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 COMMANDS = {
     "run": "watch the cameras and publish, as the service does",
     "check": "say what is wrong with a settings file, or what it comes to",
