@@ -17,6 +17,9 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(cafile=_existing(config.ca_file))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Strict since Python 3.13: it refuses the CAs that owners make with mosquitto's own recipe,
+    # for want of key identifiers. Chain, dates and name are verified without it as well.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if config.cert_file:
         _load_own(context, config)
     return context

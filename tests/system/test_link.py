@@ -1,5 +1,6 @@
 """The link to a real broker: birth, will, refusals, TLS, and a broker that comes and goes."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -238,6 +239,7 @@ def test_tls_with_an_own_ca_verifies_the_brokers_name(
     with linked(at(broker, tls=True, ca_file=str(broker.folder / "ca.pem"))) as (link, told):
         assert until(lambda: link.up or told)
         assert bool(link.up) is welcome
+    gc.collect()
 
 
 def test_a_client_certificate_is_shown_to_a_broker_that_demands_one(brokers: Brokers) -> None:
