@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgeagent import event as events
+from edgeagent.aim import aim
 from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig, Config
 from edgeagent.decode import decode
@@ -19,7 +20,7 @@ from edgeagent.frame import Frame
 from edgeagent.health import Health
 from edgeagent.laps import Laps, NoLaps
 from edgeagent.motion import MotionGate
-from edgeagent.preprocess import aim, fit
+from edgeagent.preprocess import fit
 from edgeagent.rate import Bucket
 from edgeagent.sources import Source
 from edgeagent.track import Thing, Tracker

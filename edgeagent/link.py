@@ -77,10 +77,13 @@ class Link(Protocol):
 class NoLink:
     """The `Link` of an agent without a broker: never up, everything stays in the outbox."""
 
-    up = 0
-
     def __init__(self) -> None:
         self._news = threading.Event()
+
+    @property
+    def up(self) -> int:
+        """See `Link.up`; always 0."""
+        return 0
 
     def start(self) -> None:
         """See `Link.start`."""
@@ -115,13 +118,14 @@ class Sent(NamedTuple):
     connection: int
 
 
-class MemoryLink:
+class MemoryLink(NoLink):
     """A `Link` to nowhere that answers as it is told: its second half is a broker's.
 
     It begins without a connection. A message is acknowledged at once, unless `hold` was called.
     """
 
     def __init__(self, window: int = 100) -> None:
+        super().__init__()
         self.sent: list[Sent] = []
         """All that was ever taken, in order."""
         self._window = window
@@ -131,15 +135,11 @@ class MemoryLink:
         self._codes: dict[str, int] = {}
         self._open: deque[Sent] = deque()
         self._acks: list[Ack] = []
-        self._news = threading.Event()
 
     @property
     def up(self) -> int:
         """See `Link.up`."""
         return self._number if self._is_up else 0
-
-    def start(self) -> None:
-        """See `Link.start`."""
 
     def publish(self, topic: str, payload: bytes, token: int | None) -> bool:
         """See `Link.publish`."""
@@ -157,15 +157,6 @@ class MemoryLink:
         """See `Link.acknowledged`."""
         acks, self._acks = self._acks, []
         return acks
-
-    def wait(self, timeout_s: float) -> None:
-        """See `Link.wait`."""
-        self._news.wait(timeout_s)
-        self._news.clear()
-
-    def wake(self) -> None:
-        """See `Link.wake`."""
-        self._news.set()
 
     def stop(self) -> None:
         """See `Link.stop`."""
