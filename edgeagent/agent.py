@@ -15,7 +15,7 @@ from edgeagent.decode import decode
 from edgeagent.engines import Engine
 from edgeagent.episode import Episodes
 from edgeagent.event import Event, When
-from edgeagent.findings import Box, Detection, Embedding, Finding, Motion, Phase, Sighting
+from edgeagent.findings import WHOLE, Box, Detection, Embedding, Finding, Motion, Phase, Sighting
 from edgeagent.frame import Frame
 from edgeagent.health import Health
 from edgeagent.laps import Laps, NoLaps
@@ -78,6 +78,7 @@ class Agent:
         if config is None:
             return
         self._model = config.model
+        self._every = [] if config.motion.gate else [WHOLE]
         self._gate.retune(config.motion)
         self._episodes.config = config.motion
         self._tracker.config = config.events
@@ -123,13 +124,12 @@ class Agent:
     def _look(self, frame: Frame, motion: Motion | None, laps: Laps) -> list[Event]:
         """Ask the model about what moved or is in doubt; return vectors it gave of the whole."""
         engine, at_s = self._engines.look, frame.mono_s
-        regions = list(motion.regions) if motion else []
+        regions = self._every or (list(motion.regions) if motion else [])
         if engine is None or not (regions or self._tracker.open_questions(at_s)):
             return []
         if not self._looks.take(at_s):
             return []
-        regions += self._tracker.questions(at_s)
-        looked = self._aim(regions, frame, engine)
+        looked = self._aim([*regions, *self._tracker.questions(at_s)], frame, engine)
         findings = [f for region in looked for f in self._ask(engine, frame, region, laps)]
         self._count("looks", len(looked))
         self._tracker.update(findings, at_s, looked)

@@ -71,8 +71,12 @@ def clip_config(clip: Path) -> CameraConfig:
     if not clip.exists():
         raise UsageError(f"{clip}: no such file or folder; give the path of a clip")
     return CameraConfig(
-        name="clip", source="images" if clip.is_dir() else "video", address=str(clip), loop=True
+        name="clip", source="images" if _is_still(clip) else "video", address=str(clip), loop=True
     )
+
+
+def _is_still(clip: Path) -> bool:
+    return clip.is_dir() or clip.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp")
 
 
 @dataclass(slots=True)

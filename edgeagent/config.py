@@ -80,6 +80,8 @@ class CameraConfig(Section, frozen=True):
 class MotionConfig(Section, frozen=True):
     """[motion]: how much must change before the model is asked."""
 
+    gate: Annotated[bool, live(
+        "Only what moved is looked at; false: every frame, as often as looks_per_s allows.")] = True
     cell_px: Annotated[int, part("Size of a motion cell; 4, 8 or 16.", "px", ge=4, le=16)] = 8
     sensitivity: Annotated[float, live(
         "Higher sees fainter things; thresholds are divided by it.", "", ge=0.25, le=4)] = 1.0

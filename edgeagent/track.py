@@ -17,7 +17,7 @@ MIN_IOU = 0.25
 REACH = 0.75
 """How far a centre may move between two looks, in diagonals of its box."""
 TWIN_IOU = 0.7
-"""Two boxes of one look that share so much are one thing under two names."""
+"""Two boxes that share so much are one thing, though the model gave it two names."""
 RECHECK_S = 0.5
 """A thing looked for in vain is looked for again after so long, until it is found or gone."""
 MAX_TRACKS = 64
@@ -229,9 +229,9 @@ def _affinity(last: Thing, expected: Box, thing: Thing) -> float:
     if isinstance(thing, Label) or isinstance(last, Label):
         return float(same)
     iou = expected.iou(thing.box)
-    if iou >= MIN_IOU:
-        return 1.0 + iou if same else iou - MIN_IOU
-    return 1.0 - _distance(expected, thing.box) / REACH if same else 0.0
+    if not same:
+        return iou - TWIN_IOU
+    return 1.0 + iou if iou >= MIN_IOU else 1.0 - _distance(expected, thing.box) / REACH
 
 
 def _distance(a: Box, b: Box) -> float:

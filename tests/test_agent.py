@@ -113,6 +113,16 @@ def test_a_rate_limit_delays_what_is_said_and_loses_no_state() -> None:
     assert things[0].tracks[0][1] == "in"
 
 
+def test_without_the_gate_every_frame_is_looked_at_whole() -> None:
+    engine = Scripted(DETECTOR)
+    motion = msgspec.structs.replace(CONFIG.motion, gate=False)
+    agent = Agent(
+        CAMERA, msgspec.structs.replace(CONFIG, motion=motion), Engines(engine), ManualClock()
+    )
+    see_all(agent, 12)
+    assert len(engine.saw) == 12
+
+
 def test_a_limit_on_looks_is_kept() -> None:
     engine = Scripted(DETECTOR)
     model = msgspec.structs.replace(CONFIG.model, looks_per_s=2.0)

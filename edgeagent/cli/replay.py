@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the events to stdout and an account to stderr."""
     config = chosen_config(options.config, options.model, options.vector)
     camera = clip_config(options.clip)
+    if camera.source == "images":
+        config = for_stills(config)
     engines = assembly.open_engines(config.model)
     clock = ManualClock(mono_s=0.0, wall_ms=0)
     agent = Agent(camera, config, engines, clock)
@@ -51,6 +53,17 @@ def chosen_config(file: Path | None, model: str | None = None, vector: str | Non
     config = settings.load(file) if file else Config()
     names = {key: name for key, name in (("name", model), ("vector", vector)) if name is not None}
     return msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, **names))
+
+
+def for_stills(config: Config) -> Config:
+    """Return ``config`` for pictures that have nothing to do with each other.
+
+    None moves against the one before, each is seen once, and none says that the last has gone.
+    """
+    motion = msgspec.structs.replace(config.motion, gate=False)
+    events = msgspec.structs.replace(config.events, min_hits=1, gone_s=0.1)
+    model = msgspec.structs.replace(config.model, looks_per_s=60.0)
+    return msgspec.structs.replace(config, motion=motion, events=events, model=model)
 
 
 class Printer:

@@ -123,7 +123,8 @@ class Reader:
         return container
 
     def _prepare(self, container: InputContainer) -> None:
-        if not container.streams.video:
+        # FFmpeg draws any text as terminal art, and would call it a film.
+        if not container.streams.video or container.format.name == "tty":
             container.close()
             raise self._error("has no picture in it; name a video")
         stream = container.streams.video[0]

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from edgeagent import clips
@@ -299,6 +302,41 @@ def test_an_unreadable_clip_is_one_line_and_status_69(tmp_path: Path) -> None:
     assert told.returncode == 69
     assert str(clip) in told.stderr.splitlines()[-1]
     assert "Traceback" not in told.stderr
+
+
+def save_still(path: Path, golden: str) -> None:
+    """Write the picture of one of the detector's goldens as a PNG."""
+    with np.load(bundles_folder() / "coco16-320" / "golden" / f"{golden}.npz") as arrays:
+        picture = arrays["image"][0]
+    codec = av.CodecContext.create("png", "w")
+    assert isinstance(codec, av.VideoCodecContext)
+    codec.width, codec.height, codec.pix_fmt = picture.shape[1], picture.shape[0], "rgb24"
+    codec.time_base = Fraction(1)
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    path.write_bytes(b"".join(bytes(p) for p in [*codec.encode(frame), *codec.encode(None)]))
+
+
+def test_a_folder_of_stills_is_looked_at_picture_by_picture(tmp_path: Path) -> None:
+    save_still(tmp_path / "1.png", "cat")
+    save_still(tmp_path / "2.png", "person")
+    told = run("replay", str(tmp_path))
+    assert told.returncode == 0, told.stderr
+    seen = [json.loads(line) for line in told.stdout.splitlines()]
+    came = [
+        (m["ts"], name)
+        for m in seen
+        for (name, _), (_, phase) in zip(m["cls"], m["trk"], strict=True)
+        if phase == "in"
+    ]
+    assert came == [(0, "cat"), (100, "person")]
+    assert "2 frames, 0 moved, 2 looks" in told.stderr
+
+
+def test_a_text_is_no_film(tmp_path: Path) -> None:
+    (tmp_path / "clip.txt").write_text("no film\n" * 100)
+    told = run("replay", str(tmp_path / "clip.txt"))
+    assert told.returncode == 69
+    assert "has no picture in it; name a video" in told.stderr
 
 
 def test_two_replays_of_a_clip_are_equal_to_the_byte() -> None:
