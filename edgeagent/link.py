@@ -58,6 +58,10 @@ class Link(Protocol):
         """Return what the broker said since the last call."""
         ...
 
+    def announce(self) -> None:
+        """Say anew what this device is; every connect does so by itself. Any thread may ask."""
+        ...
+
     def wait(self, timeout_s: float) -> None:
         """Return when there is news, `wake` was called, or ``timeout_s`` have passed.
 
@@ -95,6 +99,9 @@ class NoLink:
     def acknowledged(self) -> list[Ack]:
         """See `Link.acknowledged`."""
         return []
+
+    def announce(self) -> None:
+        """See `Link.announce`."""
 
     def wait(self, timeout_s: float) -> None:
         """See `Link.wait`."""

@@ -200,6 +200,7 @@ class Supervisor:
         self._engines.look, self._engines.vector = new.look, new.vector
         for engine in old:
             engine.close()
+        self._uplink.announce()
 
     def _watch_anew(self, watch: _Watch) -> _Watch:
         self._end([watch])

@@ -100,6 +100,10 @@ class Uplink:
         }
         return {name: fact for name, fact in facts.items() if fact}
 
+    def announce(self) -> None:
+        """Say anew what this device is: the engines or cameras are others now."""
+        self._link.announce()
+
     def alive(self) -> bool:
         """Return whether the publisher's thread lives."""
         return self._thread.is_alive()

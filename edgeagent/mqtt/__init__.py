@@ -75,6 +75,12 @@ class MqttLink:
         connection = self._connection
         return connection.take_acks() if connection is not None else []
 
+    def announce(self) -> None:
+        """See `Link.announce`."""
+        connection = self._connection
+        if connection is not None and connection.is_up:
+            connection.say_info()
+
     def wait(self, timeout_s: float) -> None:
         """See `Link.wait`."""
         self._changed.wait(timeout_s)

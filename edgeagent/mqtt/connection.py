@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -66,8 +66,6 @@ class Connection:
         """Reason code with which it ended."""
         self.why = ""
         """Why it ended or was refused, in words."""
-        # Made now: a callback that raised would take paho's thread with it.
-        self._birth = (("info", words.info()), ("status", words.status("online")))
         self._client = self._make(config)
         self._thread = self._begin(config)
 
@@ -120,11 +118,25 @@ class Connection:
         limit = getattr(properties, "ReceiveMaximum", self._window)
         self._window = max(1, min(self._window, limit))
         self._max_packet_bytes = getattr(properties, "MaximumPacketSize", 0)
-        for name, payload in self._birth:
-            client.publish(f"{self._words.prefix}/{name}", payload, qos=1, retain=True)
+        self._say_birth()
         self.is_up = True
         self.settled.set()
         self._happened()
+
+    def _say_birth(self) -> None:
+        try:
+            self.say_info()
+            self._say("status", self._words.status("online"))
+        except Exception:
+            # In a callback: what got out of here would take paho's thread with it.
+            _log.exception("the birth message could not be made")
+
+    def say_info(self) -> None:
+        """Publish ``info``, retained: at every connect, and when what it says has changed."""
+        self._say("info", self._words.info())
+
+    def _say(self, name: str, payload: bytes) -> MQTTMessageInfo:
+        return self._client.publish(f"{self._words.prefix}/{name}", payload, qos=1, retain=True)
 
     def _on_connect_fail(self, client: Client, data: object) -> None:
         self._end(0, "no connection: refused, unreachable, no such name, or TLS failed")
@@ -204,8 +216,7 @@ class Connection:
 
     def say_stopped(self) -> None:
         """Say that the agent stops, and wait a little until the broker knows."""
-        status = self._words.status("stopped")
-        said = self._client.publish(f"{self._words.prefix}/status", status, qos=1, retain=True)
+        said = self._say("status", self._words.status("stopped"))
         try:
             said.wait_for_publish(STOP_S)
         except (RuntimeError, ValueError):

@@ -283,6 +283,17 @@ def test_a_wrong_digest_is_named(tmp_path: Path) -> None:
     assert "sha256" in told.stderr
 
 
+def test_info_names_the_engine_and_the_model_once_they_are_open(
+    agent: Running, broker: Broker, ear: Ear
+) -> None:
+    agent.write(broker.port, text=LIVELY.replace('name = ""', ""))
+    agent.start()
+    assert until(lambda: any("models" in m for m in ear.said("/info")), 20)
+    info = ear.said("/info")[-1]
+    assert (info["engines"], info["models"]) == (["cpu"], {"coco16-320": "c5805c0d"})
+    assert agent.end() == 0
+
+
 def test_five_faults_are_five_lines_and_status_78(tmp_path: Path) -> None:
     file = tmp_path / "edgeagent.toml"
     file.write_text(
