@@ -127,8 +127,7 @@ class Connection:
         try:
             self.say_info()
             self._say("status", self._words.status("online"))
-        except Exception:
-            # In a callback: what got out of here would take paho's thread with it.
+        except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
             _log.exception("the birth message could not be made")
 
     def say_info(self) -> None:
