@@ -130,6 +130,7 @@ class Agent:
         if not self._looks.take(at_s):
             return []
         looked = self._aim([*regions, *self._tracker.questions(at_s)], frame, engine)
+        laps.mark("aim")
         findings = [f for region in looked for f in self._ask(engine, frame, region, laps)]
         self._count("looks", len(looked))
         self._tracker.update(findings, at_s, looked)

@@ -1,6 +1,7 @@
 """Where the model looks: few rectangles of its input's shape that hold all that moved."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 from edgeagent.findings import WHOLE, Box
 
@@ -48,6 +49,8 @@ def _inside(box: Box, other: Box) -> bool:
 
 def _merge(regions: Sequence[Box], at_most: int) -> list[Box]:
     """Join what overlaps, then the pair whose union adds least, until few are left."""
+    if at_most == 1 and regions:
+        return [reduce(Box.join, regions)]
     boxes = list(regions[:_MOST_REGIONS])
     for box in regions[_MOST_REGIONS:]:
         nearest = min(range(len(boxes)), key=lambda i: _added(boxes[i], box))

@@ -162,7 +162,7 @@ def test_every_stage_is_marked_in_the_order_of_the_river() -> None:
     for frame in Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=40)).frames():
         order.clear()
         agent.see(frame, Order())
-    assert order == ["motion", "wait", "preprocess", "invoke", "decode", "track", "event"]
+    assert order == ["motion", "aim", "wait", "preprocess", "invoke", "decode", "track", "event"]
     assert set(watch.laps_ns) == set(order)
 
 
