@@ -71,7 +71,7 @@ class Supervisor:
         self._reload = threading.Event()
         self._engines = Engines()
         self._watches: list[_Watch] = []
-        self._failure: BaseException | None = None
+        self._failure: EdgeagentError | None = None
 
     def run(self) -> int:
         """Work until told to stop, or until every camera has ended; return the exit status.
@@ -91,9 +91,9 @@ class Supervisor:
             self._serve()
         finally:
             self._close()
-        boot.end()
-        if isinstance(self._failure, EdgeagentError):
+        if self._failure is not None:
             raise self._failure
+        boot.end()
         return 0
 
     def _start_event(self, boot: Boot) -> Event:
@@ -134,8 +134,10 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  whatever it was, nobody looks any more
             self._fail(error)
 
-    def _fail(self, error: BaseException) -> None:
-        _log.error("stopping: %s", error, exc_info=not isinstance(error, EdgeagentError))
+    def _fail(self, error: Exception) -> None:
+        if not isinstance(error, EdgeagentError):
+            _log.error("stopping", exc_info=error)
+            error = EdgeagentError(f"a fault in edgeagent itself: {error!r}")
         self._failure = error
         self._stop.set()
 
