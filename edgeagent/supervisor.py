@@ -8,15 +8,19 @@ the way the water flows: cameras first, link last.
 import logging
 import signal
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgeagent import assembly
 from edgeagent import event as events
 from edgeagent.agent import Agent, Engines
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
-from edgeagent.errors import ConfigError, EdgeagentError
+from edgeagent.control import Control, Request, runtime_folder
+from edgeagent.errors import ConfigError, EdgeagentError, UsageError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
 from edgeagent.health import Health
@@ -35,7 +39,7 @@ CAMERA_STOP_S = 2.0
 """Longest that all cameras together may take to stop."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
-GOOD_NEWS = ("back", "ready", "read")
+GOOD_NEWS = ("back", "lent", "read", "ready", "returned")
 """Notices that need nobody's attention."""
 
 
@@ -48,6 +52,8 @@ class _Watch:
     source: Source
     thread: threading.Thread
     stop: threading.Event
+    lent: bool = False
+    """Somebody on the device looks through it; it is watched again when they have done."""
 
 
 class Supervisor:
@@ -71,6 +77,9 @@ class Supervisor:
         self._reload = threading.Event()
         self._engines = Engines()
         self._watches: list[_Watch] = []
+        self._life = threading.RLock()
+        """Held by whoever begins or ends cameras: this thread, or one that lends."""
+        self._control = Control(runtime_folder(state), self._answer)
         self._failure: EdgeagentError | None = None
 
     def run(self) -> int:
@@ -116,6 +125,7 @@ class Supervisor:
         self._change_engines()
         for camera in self._config.camera:
             self._watches.append(self._watch(camera))
+        self._control.start()
 
     def _watch(self, camera: CameraConfig) -> _Watch:
         stop = threading.Event()
@@ -150,7 +160,7 @@ class Supervisor:
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():
                 self._fail(RuntimeError("the publisher's thread died"))
-            if self._watches and not any(w.thread.is_alive() for w in self._watches):
+            if self._watches and not any(w.lent or w.thread.is_alive() for w in self._watches):
                 self.stop()
 
     def stop(self) -> None:
@@ -173,8 +183,9 @@ class Supervisor:
             return
         self.health.well("config")
         changed = changes(self._config, config)
-        self._config = config
-        self._take_over(changed)
+        with self._life:
+            self._config = config
+            self._take_over(changed)
 
     def _take_over(self, changed: list[Change]) -> None:
         kept = [c.path for c in changed if c.reload is Reload.START]
@@ -187,7 +198,7 @@ class Supervisor:
             self._change_engines()
         self._uplink.retune(self._config, reopen="mqtt" in parts)
         for number, watch in enumerate(self._watches):
-            if "motion" in parts or f"camera[{number}]" in parts:
+            if not watch.lent and ("motion" in parts or f"camera[{number}]" in parts):
                 self._watches[number] = self._watch_anew(watch)
         taken = [c.path for c in changed if c.path not in kept]
         why = f"taken over: {', '.join(taken) or 'nothing'}"
@@ -209,6 +220,36 @@ class Supervisor:
         config = next((c for c in self._config.camera if c.name == watch.config.name), watch.config)
         return self._watch(config)
 
+    @contextmanager
+    def _answer(self, request: Request) -> Iterator[Mapping[str, Any]]:
+        """Lend a camera to a person on the device, for as long as they stay; see `Control`."""
+        names = [camera.name for camera in self._config.camera]
+        name = request.get("camera")
+        if request.get("do") != "lend" or name not in names:
+            raise UsageError(f"{dict(request)}: there is lend, of the cameras {', '.join(names)}")
+        number = names.index(str(name))
+        self._lend(number)
+        try:
+            yield {"camera": name}
+        finally:
+            self._take_back(number)
+
+    def _lend(self, number: int) -> None:
+        with self._life:
+            watch = self._watches[number]
+            if watch.lent:
+                raise UsageError(f"camera {watch.config.name!r} is lent already; try again later")
+            watch.lent = True
+            self._end([watch])
+        self.tell(Notice("camera", "lent", "somebody at the device looks", watch.config.name))
+
+    def _take_back(self, number: int) -> None:
+        with self._life:
+            if self._stop.is_set():
+                return
+            watch = self._watches[number] = self._watch_anew(self._watches[number])
+        self.tell(Notice("camera", "returned", "it is watched again", watch.config.name))
+
     def _end(self, watches: list[_Watch]) -> bool:
         """Stop cameras; return whether all of them did in time."""
         for watch in watches:
@@ -222,6 +263,7 @@ class Supervisor:
     def _close(self) -> None:
         """Stop in the order of the river."""
         self._notifier.tell("STOPPING=1")
+        self._control.close()
         if self._end(self._watches):
             for engine in self._engines.all():
                 engine.close()

@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "say what is wrong with a settings file, or what it comes to",
     "demo": "see it work: an embedded broker, a clip, a model, a subscriber",
     "replay": "what would be said of a clip: events as JSON lines, no broker",
+    "look": "show a camera to who stands at the device, for aiming and for zones",
     "models": "list the model bundles",
     "bench": "how long each stage takes on this machine",
 }

@@ -185,6 +185,27 @@ def test_the_settings_are_read_again_by_class_and_a_wrong_file_changes_nothing(
     assert agent.end() == 0
 
 
+def test_the_agent_lends_its_camera_and_watches_again(
+    agent: Running, broker: Broker, ear: Ear
+) -> None:
+    agent.write(broker.port)
+    agent.start()
+    assert until(lambda: ear.said("/evt/yard"), 20)
+    still = agent.folder / "still.png"
+    where = ["--config", str(agent.settings), "--state", str(agent.folder / "state")]
+    told = run("look", "yard", *where, "--still", str(still))
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith(f"{still}: 320x240")
+    assert still.stat().st_mode & 0o777 == 0o600
+    assert "\u2580" in run("look", *where).stdout
+    kinds = [m["k"] for m in ear.said("/sys")]
+    assert kinds.count("camera_lent") == kinds.count("camera_returned") == 2
+    before = len(ear.said("/evt/yard"))
+    assert until(lambda: len(ear.said("/evt/yard")) > before)
+    assert run("look", "garden", *where).returncode == 64
+    assert agent.end() == 0
+
+
 def test_systemd_is_told_that_it_is_ready_alive_and_stopping(agent: Running) -> None:
     agent.write(free_port())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

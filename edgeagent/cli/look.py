@@ -1,0 +1,92 @@
+"""``edgeagent look``: show a camera to who stands at the device; the agent lends it meanwhile."""
+
+import argparse
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgeagent import control, credentials, picture, settings
+from edgeagent.cli.check import DEFAULT_FILE
+from edgeagent.cli.run import state_folder
+from edgeagent.clock import SystemClock
+from edgeagent.config import CameraConfig, Config, MotionConfig
+from edgeagent.errors import UsageError
+from edgeagent.findings import Motion
+from edgeagent.frame import Frame
+from edgeagent.motion import MotionGate
+from edgeagent.sources import open_source
+
+SETTLE_FRAMES = 5
+"""A camera's first frames are often dark: exposure is still being found."""
+HOME = "\x1b[H\x1b[J"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("camera", nargs="?", help="its name; default: the first")
+    parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings file")
+    parser.add_argument("--state", type=Path, help="state folder of the agent that lends it")
+    parser.add_argument("--still", type=Path, metavar="FILE.png", help="write a still instead")
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, help="go on showing for so long, with what moves"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show one picture, or a film of them, or write a still that only its owner can read."""
+    camera = _chosen(settings.load(options.config), options.camera)
+    folder = control.runtime_folder(options.state or state_folder())
+    with control.asked(folder, {"do": "lend", "camera": camera.name}):
+        if options.still:
+            _still(camera, options.still)
+        else:
+            _show(camera, options.seconds)
+    return 0
+
+
+def _chosen(config: Config, name: str | None) -> CameraConfig:
+    named = [c for c in config.camera if name in (None, c.name)]
+    if not named:
+        names = ", ".join(c.name for c in config.camera) or "none in the settings"
+        raise UsageError(f"no camera {name!r}; there is {names}")
+    return named[0]
+
+
+def _still(camera: CameraConfig, path: Path) -> None:
+    for number, frame in enumerate(_frames(camera)):
+        if number >= SETTLE_FRAMES:
+            pixels = picture.scaled(frame.picture, *frame.picture.size_px)
+            try:
+                picture.save_still(picture.ruled(pixels), path)
+            except OSError as error:
+                raise UsageError(f"{path}: {error.strerror}; name a new file") from error
+            print(f"{path}: {pixels.shape[1]}x{pixels.shape[0]}, a line at every tenth")
+            return
+
+
+def _show(camera: CameraConfig, seconds: float) -> None:
+    gate, end_s = MotionGate(MotionConfig()), time.monotonic() + seconds
+    for number, frame in enumerate(_frames(camera)):
+        motion = gate.admit(frame)
+        if number < SETTLE_FRAMES:
+            continue
+        last = time.monotonic() >= end_s
+        print(f"{HOME if seconds else ''}{_text(frame, motion)}", flush=True)
+        if last:
+            return
+
+
+def _frames(camera: CameraConfig) -> Iterator[Frame]:
+    """Yield its frames as the daemon would take them; a camera that fails is an error at once."""
+    password = credentials.read_secret(camera.password_file).reveal()
+    return open_source(camera, SystemClock(), password=password).frames()
+
+
+def _text(frame: Frame, motion: Motion | None) -> str:
+    columns, lines = shutil.get_terminal_size()
+    size = picture.fitting(frame.picture, columns - 4, lines - 3)
+    pixels = picture.scaled(frame.picture, *size)
+    if motion:
+        pixels = picture.outlined(pixels, motion.regions, picture.MOVED)
+    return picture.half_blocks(pixels)
