@@ -2,6 +2,7 @@
 
 camera ─▶ source ─▶ motion ─▶ preprocess ─▶ engine ─▶ decode ─▶ track ─▶ event ─▶ outbox
           Frame     Motion    seat.input    tensors   findings  Sighting record   on disk
+zones:              mask                              mask      tally
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from edgeagent import event as events
 from edgeagent.aim import aim
+from edgeagent.armed import Duty
 from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig, Config
 from edgeagent.decode import decode
@@ -23,7 +25,9 @@ from edgeagent.motion import MotionGate
 from edgeagent.preprocess import fit
 from edgeagent.rate import Bucket
 from edgeagent.sources import Source
+from edgeagent.tally import Tally
 from edgeagent.track import Thing, Tracker
+from edgeagent.zones import Mask
 
 NO_LAPS = NoLaps()
 
@@ -58,6 +62,7 @@ class Agent:
         kernel: str = "",
     ) -> None:
         self.name = camera.name
+        self._camera = camera
         self._engines = engines
         self._clock = clock
         self.health = health or Health()
@@ -65,6 +70,7 @@ class Agent:
         self._gate = MotionGate(config.motion)
         self._episodes = Episodes(config.motion)
         self._tracker = Tracker(config.events)
+        self._tally = Tally(camera.zone, camera.line, config.events)
         self._next: Config | None = config
         self._invoke_us = 0
         self._retune()
@@ -77,6 +83,10 @@ class Agent:
         config, self._next = self._next, None
         if config is None:
             return
+        self._camera = next((c for c in config.camera if c.name == self.name), self._camera)
+        self._mask = Mask(self._camera.zone)
+        self._duty = Duty(self._camera.armed, self._clock)
+        self._tally.retune(self._camera.zone, self._camera.line, config.events)
         self._model = config.model
         self._every = [] if config.motion.gate else [WHOLE]
         self._gate.retune(config.motion)
@@ -93,14 +103,22 @@ class Agent:
         Raises:
             CameraError: the source gave up.
         """
-        part = f"camera {self.name}"
-        for frame in source.frames():
-            laps.mark("source")
-            self.health.busy(part, self._clock.mono_s())
-            for event in self.see(frame, laps):
+        last: Frame | None = None
+        try:
+            for last in source.frames():
+                laps.mark("source")
+                self._take(last, put, laps)
+        finally:
+            for event in self._rest(last) if last else ():
                 put(event)
-            laps.mark("outbox")
-            self.health.rests(part)
+
+    def _take(self, frame: Frame, put: Put, laps: Laps) -> None:
+        part = f"camera {self.name}"
+        self.health.busy(part, self._clock.mono_s())
+        for event in self.see(frame, laps):
+            put(event)
+        laps.mark("outbox")
+        self.health.rests(part)
 
     def see(self, frame: Frame, laps: Laps = NO_LAPS) -> list[Event]:
         """Return what ``frame`` is worth saying. The bench times exactly this."""
@@ -108,6 +126,9 @@ class Agent:
         self._count("frames")
         motion = self._gate.admit(frame)
         laps.mark("motion")
+        if not self._duty.armed(frame.mono_s, frame.wall_ms):
+            return []
+        motion = self._mask.motion(motion)
         if motion is not None:
             self._count("moved")
         if self._episodes.update(motion, frame.mono_s):
@@ -133,7 +154,9 @@ class Agent:
         laps.mark("aim")
         findings = [f for region in looked for f in self._ask(engine, frame, region, laps)]
         self._count("looks", len(looked))
+        findings = self._mask.findings(findings)
         self._tracker.update(findings, at_s, looked)
+        self._tally.update(self._tracker.in_view(), at_s)
         laps.mark("track")
         return self._vector_events(findings, frame)
 
@@ -174,12 +197,15 @@ class Agent:
     def _say(self, frame: Frame, vectors: list[Event]) -> list[Event]:
         """Return the events of this frame; what may not be said yet is kept by its teller."""
         at_s = frame.mono_s
-        if not (self._episodes.has_news(at_s) or self._tracker.has_news()):
+        if not (
+            self._episodes.has_news(at_s) or self._tracker.has_news() or self._tally.has_news(at_s)
+        ):
             return vectors
         if not self._speech.take(at_s):
             self._count("withheld")
             return vectors
         said = self._motion_events(frame) + self._thing_events(frame) + vectors
+        said += self._tally_events(frame)
         self._count("events", len(said))
         return said
 
@@ -197,6 +223,16 @@ class Agent:
         source, when = self._source(engine), self._when(frame)
         event = events.from_sightings(sightings, counts, source, when)
         return [event, *self._track_vectors(sightings, frame, when)]
+
+    def _tally_events(self, frame: Frame, last: bool = False) -> list[Event]:
+        told = self._tally.say(frame.mono_s, last)
+        return events.from_told(told, events.Source(self.name), self._when(frame))
+
+    def _rest(self, frame: Frame) -> list[Event]:
+        """Return what was counted and not said, after the last frame."""
+        said = self._tally_events(frame, last=True)
+        self._count("events", len(said))
+        return said
 
     def _track_vectors(
         self, sightings: Sequence[Sighting], frame: Frame, when: When

@@ -53,6 +53,47 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 NAME = "^[A-Za-z0-9_-]{1,32}$"
 """What may stand in a topic: no slash, no wildcard, no space."""
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+Corner = tuple[Share, Share]
+"""x and y as frame fractions: 0, 0 is the upper left corner, 1, 1 the lower right."""
+
+Labels = Annotated[list[str], live("Only these labels; empty: all.")]
+Day = Annotated[str, Meta(pattern="^(mon|tue|wed|thu|fri|sat|sun)$")]
+TIME = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+
+class ZoneConfig(Section, frozen=True):
+    """[[camera.zone]]: a part of the frame that is counted in, ignored, or alone looked at."""
+
+    name: Annotated[str, live("Stands in events.", pattern=NAME)] = "zone"
+    kind: Annotated[str, live(
+        '"count" (who comes, stays, goes), "ignore" (not looked at, not said), "only" (nothing '
+        "elsewhere is looked at or said).", pattern="^(count|ignore|only)$")] = "count"
+    polygon: Annotated[list[Corner], live(
+        "Its corners in order. A thing is where the middle of its lower edge is.", "", min_length=3, max_length=64)] = []
+    labels: Labels = []
+    min_size: Annotated[float, live(
+        "Only things of at least this share of the frame's height.", "", ge=0, le=1)] = 0.0
+    max_size: Annotated[float, live("Only things of at most this share of it.", "", ge=0, le=1)] = 1.0
+
+
+class LineConfig(Section, frozen=True, rename={"start": "from", "end": "to"}):
+    """[[camera.line]]: whoever goes from its left hand to its right goes in."""
+
+    name: Annotated[str, live("Stands in events.", pattern=NAME)] = "line"
+    start: Annotated[Corner, live("Where it begins.")] = (0.0, 0.0)
+    end: Annotated[Corner, live("Where it ends.")] = (0.0, 0.0)
+    labels: Labels = []
+
+
+class ArmedConfig(Section, frozen=True, rename={"start": "from", "end": "to"}):
+    """[[camera.armed]]: when it looks; without one, always."""
+
+    start: Annotated[str, live("Local time at which it begins.", pattern=TIME)] = "00:00"
+    end: Annotated[str, live("Local time at which it ends; the next day where that is not later.", pattern=TIME)] = "00:00"
+    days: Annotated[list[Day], live("The days on which it begins; empty: all.")] = []
+
+
 SourceName = Annotated[str, part(
     'Kind of camera: "video" (a file, an rtsp:// address, /dev/videoN), "picamera", "images" '
     '(a folder of stills), "synthetic" (a moving square, for trials).',
@@ -75,6 +116,13 @@ class CameraConfig(Section, frozen=True):
     loop: Annotated[bool, part("Begin a file or folder again when it ends.")] = False
     stall_s: Annotated[float, part(
         "A camera silent for so long is opened again.", "s", ge=1, le=300)] = 10.0
+    zone: Annotated[list[ZoneConfig], live("Parts of the frame.", max_length=16)] = []
+    line: Annotated[list[LineConfig], live("Counting lines.", max_length=16)] = []
+    armed: Annotated[list[ArmedConfig], live("When it looks.", max_length=16)] = []
+
+
+Word = Annotated[str, Meta(pattern="^(low|normal|high)$")]
+Factor = Annotated[float, Meta(ge=0.25, le=4)]
 
 
 class MotionConfig(Section, frozen=True):
@@ -83,8 +131,8 @@ class MotionConfig(Section, frozen=True):
     gate: Annotated[bool, live(
         "Only what moved is looked at; false: every frame, as often as looks_per_s allows.")] = True
     cell_px: Annotated[int, part("Size of a motion cell; 4, 8 or 16.", "px", ge=4, le=16)] = 8
-    sensitivity: Annotated[float, live(
-        "Higher sees fainter things; thresholds are divided by it.", "", ge=0.25, le=4)] = 1.0
+    sensitivity: Annotated[Word | Factor, live(
+        "Higher sees fainter things; thresholds are divided by it. Words: 0.7, 1 and 1.5.")] = "normal"
     min_cells: Annotated[int, live("Smallest connected group of cells.", "cells", ge=1, le=1000)] = 2
     confirm_s: Annotated[float, live(
         "A group must be near one seen so long before; 0 reports at once.", "s", ge=0, le=5)] = 0.1
@@ -94,6 +142,12 @@ class MotionConfig(Section, frozen=True):
         "An episode of motion ends after so long without any.", "s", ge=0.1, le=60)] = 2.0
     every_s: Annotated[float, live(
         "An episode that goes on is reported again so often.", "s", ge=1, le=3600)] = 10.0
+
+    @property
+    def factor(self) -> float:
+        """What the sensitivity comes to: thresholds are divided by it."""
+        words = {"low": 0.7, "normal": 1.0, "high": 1.5}
+        return words[self.sensitivity] if isinstance(self.sensitivity, str) else self.sensitivity
 
 
 class ModelConfig(Section, frozen=True):
@@ -133,6 +187,8 @@ class EventsConfig(Section, frozen=True):
         "A best score less than this above the threshold is marked hard.", "", ge=0, le=1)] = 0.1
     per_minute: Annotated[float, live(
         "At most so many events a minute and camera; the rest are counted.", "1/min", ge=1, le=6000)] = 120.0
+    counts_s: Annotated[float, live(
+        "Who came, and crossed a line, is summed up so often; 0: never.", "s", ge=0, le=86400)] = 60.0
     vectors_per_s: Annotated[float, live(
         "At most so many feature vectors a second and camera.", "1/s", ge=0.01, le=10)] = 1.0
 

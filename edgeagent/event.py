@@ -5,11 +5,25 @@ only when it is published, because only then its age, backlog and clock correcti
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
 from edgeagent.clock import Clock
-from edgeagent.findings import Embedding, Episode, Motion, Notice, Phase, Sighting
+from edgeagent.findings import (
+    Counts,
+    Crossing,
+    Embedding,
+    Episode,
+    Motion,
+    Notice,
+    Phase,
+    Sighting,
+    Told,
+    Visit,
+)
+
+T = TypeVar("T")
 
 
 class When(msgspec.Struct, frozen=True, array_like=True):
@@ -48,6 +62,16 @@ class VectorPart(msgspec.Struct, frozen=True, array_like=True):
     zero_point: int
 
 
+class CountPart(msgspec.Struct, frozen=True, array_like=True):
+    """What came within one stretch of time."""
+
+    period_s: float
+    zones: dict[str, dict[str, int]]
+    """Zone to label to how many came into it."""
+    lines: dict[str, dict[str, tuple[int, int]]]
+    """Line to label to how many crossed it inwards, and outwards."""
+
+
 class Source(msgspec.Struct, frozen=True, array_like=True):
     """Who looked: the camera, and the model and engine that were asked."""
 
@@ -63,7 +87,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message to be; everything but its identity, which the outbox gives it."""
 
     kind: str
-    """``motion``, ``object``, ``label``, ``vector``, ``start``, ``gap``, or a notice."""
+    """``motion``, ``object``, ``label``, ``vector``, ``zone``, ``cross``, ``count``, ``start``,
+    ``gap``, or a notice."""
     when: When
     source: Source | None = None
     names: tuple[tuple[str, float], ...] = ()
@@ -73,7 +98,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     tracks: tuple[tuple[int, str], ...] = ()
     """Track number and phase."""
     counts: dict[str, int] = {}
-    """How many of each label are in view now."""
+    """How many of each label are in view now; of a ``count``, how many came into view."""
+    zone: str = ""
+    """The zone that was entered or left."""
+    line: str = ""
+    """The line that was crossed; the tracks' phases are the directions."""
+    durations_s: tuple[float, ...] = ()
+    """How long each track was in the zone, parallel to ``tracks``."""
+    tally: CountPart | None = None
     hard: bool = False
     motion: MotionPart | None = None
     vector: VectorPart | None = None
@@ -167,6 +199,57 @@ def from_embedding(vector: Embedding, track: int | None, source: Source, when: W
     part = VectorPart(vector.values, vector.dtype, vector.scale, vector.zero_point)
     tracks = () if track is None else ((track, str(Phase.IN)),)
     return Event("vector", when, source, tracks=tracks, vector=part)
+
+
+AT_ONCE = 100
+"""Most crossings or visits in one event: what the wire's lists take."""
+
+
+def from_told(told: Told, source: Source, when: When) -> list[Event]:
+    """Return the events of a tally: one for each line and zone with news, one for the counts."""
+    made: list[Event] = []
+    for line in dict.fromkeys(crossing.line for crossing in told.crossings):
+        crossings = [c for c in told.crossings if c.line == line]
+        made += [_crossed(line, some, source, when) for some in _portions(crossings)]
+    for zone in dict.fromkeys(visit.zone for visit in told.visits):
+        visits = [v for v in told.visits if v.zone == zone]
+        made += [_visited(zone, some, source, when) for some in _portions(visits)]
+    return made if told.counts is None else [*made, _counted(told.counts, source, when)]
+
+
+def _portions(news: list[T]) -> list[list[T]]:
+    return [news[n : n + AT_ONCE] for n in range(0, len(news), AT_ONCE)]
+
+
+def _crossed(line: str, crossings: Sequence[Crossing], source: Source, when: When) -> Event:
+    names = tuple((c.thing.name, round(c.thing.score, 3)) for c in crossings)
+    tracks = tuple((c.track, str(c.direction)) for c in crossings)
+    return Event("cross", when, source, names=names, tracks=tracks, line=line)
+
+
+def _visited(zone: str, visits: Sequence[Visit], source: Source, when: When) -> Event:
+    return Event(
+        "zone",
+        when,
+        source,
+        names=tuple((v.thing.name, round(v.thing.score, 3)) for v in visits),
+        tracks=tuple((v.track, str(v.phase)) for v in visits),
+        zone=zone,
+        durations_s=tuple(round(v.duration_s, 1) for v in visits),
+    )
+
+
+def _counted(counts: Counts, source: Source, when: When) -> Event:
+    ways = {**counts.ways_in, **counts.ways_out}
+    lines = {line: _both_ways(counts, line) for line in ways}
+    zones = {zone: dict(numbers) for zone, numbers in counts.zones.items()}
+    part = CountPart(round(counts.period_s, 1), zones, lines)
+    return Event("count", when, source, counts=dict(counts.view), tally=part)
+
+
+def _both_ways(counts: Counts, line: str) -> dict[str, tuple[int, int]]:
+    ins, outs = counts.ways_in.get(line, {}), counts.ways_out.get(line, {})
+    return {label: (ins.get(label, 0), outs.get(label, 0)) for label in {**ins, **outs}}
 
 
 def from_notice(notice: Notice, when: When) -> Event:

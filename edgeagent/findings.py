@@ -1,6 +1,7 @@
 """What the agent saw and what happened to it: the only things that may leave the device."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -141,6 +142,56 @@ class Sighting:
     """Since it was first seen."""
     hard: bool
     """The model was unsure of it: its best score was near the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """One thing went over a line."""
+
+    line: str
+    direction: Phase
+    """``in``: from the left hand of whoever goes along the line to the right; ``out``: back."""
+    track: int
+    thing: Detection
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One thing came into a zone (``in``), or has left it (``out``)."""
+
+    zone: str
+    phase: Phase
+    track: int
+    thing: Detection
+    duration_s: float
+    """How long it was there, until it was last seen in it; 0 when it comes."""
+
+
+Numbers = Mapping[str, int]
+"""Label to how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What came within one stretch of time; each track is counted once in each place."""
+
+    period_s: float
+    view: Numbers = field(default_factory=dict)
+    """New in view."""
+    zones: Mapping[str, Numbers] = field(default_factory=dict)
+    """Zone to what came into it."""
+    ways_in: Mapping[str, Numbers] = field(default_factory=dict)
+    """Line to what crossed it inwards."""
+    ways_out: Mapping[str, Numbers] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that a tally has to say."""
+
+    crossings: tuple[Crossing, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,17 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import inspect
 
-from edgeagent.config import CameraConfig, Config, Reload
+from edgeagent.config import Config, Reload
+from edgeagent.conflicts import Fault, conflicts
 from edgeagent.errors import ConfigError
 from edgeagent.manifest import did_you_mean
 
 Table = Mapping[str, Any]
-
-CELLS_PX = (4, 8, 16)
-SOURCES_WITH_ADDRESS = ("video", "images")
-MAX_SLASHES = 7
-"""AWS IoT Core's limit on a topic (AWS service quotas); ours add at most three to the prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +23,7 @@ class Setting:
     """One setting as config.py describes it."""
 
     path: str
-    """``motion.cell_px``; ``camera.name`` for one of each camera."""
+    """``motion.cell_px``; ``camera.name`` for one of each camera, ``camera.zone.name`` likewise."""
     kind: inspect.Type
     default: Any
     text: str
@@ -75,29 +71,27 @@ def parse(table: Table, name: str = "settings", text: str = "") -> Config:
     faults: list[Fault] = []
     # What is right is kept, so that faults between settings are found in the same go.
     config = msgspec.convert(_clean(Config, table, "", faults), Config)
-    faults.extend(_cross_faults(config))
+    known = {path for path, _ in faults}
+    faults.extend(fault for fault in conflicts(config) if fault[0] not in known)
     if faults:
         raise ConfigError([_located(name, text, path, what) for path, what in faults])
     return config
-
-
-Fault = tuple[str, str]
-"""The path of a setting, and what is wrong with it."""
 
 
 def _clean(section: type[msgspec.Struct], table: Any, path: str, faults: list[Fault]) -> Table:  # noqa: ANN401
     """Return the settings of ``table`` that are right; append what is wrong to ``faults``."""
     if not isinstance(table, Mapping):
         name = path.rstrip(".")
-        faults.append((name, f"{table!r} is not a table; write it as [{name}]"))
+        shown = f"[[{_unnumbered(name)}]]" if name.endswith("]") else f"[{name}]"
+        faults.append((name, f"{table!r} is not a table; write it as {shown}"))
         return {}
-    hints = get_type_hints(section, include_extras=True)
+    hints = _hints(section)
     good: dict[str, Any] = {}
     for key, value in table.items():
         if key not in hints:
             faults.append((path + key, f"no such setting{did_you_mean(key, hints)}"))
-        elif key == "camera":
-            good[key] = _clean_cameras(value, faults)
+        elif _row_of(hints[key]):
+            good[key] = _clean_rows(hints[key], value, path + key, faults)
         elif isinstance(hints[key], type) and issubclass(hints[key], msgspec.Struct):
             good[key] = _clean(hints[key], value, f"{path}{key}.", faults)
         elif what := _value_fault(hints[key], value):
@@ -107,11 +101,39 @@ def _clean(section: type[msgspec.Struct], table: Any, path: str, faults: list[Fa
     return good
 
 
-def _clean_cameras(value: Any, faults: list[Fault]) -> list[Table]:  # noqa: ANN401
+def _hints(section: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return what each key of a table may be, by its name in the file."""
+    hints = get_type_hints(section, include_extras=True)
+    names = zip(section.__struct_encode_fields__, section.__struct_fields__, strict=True)
+    return {key: hints[field] for key, field in names}
+
+
+def _row_of(hint: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401
+    """Return what each table of a list of tables is, None where a setting is no such list."""
+    (item, *_) = get_args(get_args(hint)[0] if get_args(hint) else hint) or [None]
+    return item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
+
+
+def _clean_rows(hint: Any, value: Any, path: str, faults: list[Fault]) -> list[Table]:  # noqa: ANN401
+    row, most = _row_of(hint), _most(hint)
+    assert row is not None
     if not isinstance(value, list):
-        faults.append(("camera", "must be one or more tables; write each as [[camera]]"))
+        name = _unnumbered(path)
+        faults.append((path, f"must be one or more tables; write each as [[{name}]]"))
         return []
-    return [_clean(CameraConfig, t, f"camera[{n}].", faults) for n, t in enumerate(value)]
+    if most and len(value) > most:
+        faults.append((path, f"there are {len(value)} tables; at most {most} are taken"))
+    return [_clean(row, t, f"{path}[{n}].", faults) for n, t in enumerate(value)][:most]
+
+
+def _most(hint: Any) -> int | None:  # noqa: ANN401
+    kind = inspect.type_info(hint)
+    kind = kind.type if isinstance(kind, inspect.Metadata) else kind
+    return kind.max_length if isinstance(kind, inspect.ListType) else None
+
+
+def _unnumbered(path: str) -> str:
+    return re.sub(r"\[\d+\]", "", path)
 
 
 def _value_fault(hint: Any, value: Any) -> str:  # noqa: ANN401
@@ -142,38 +164,22 @@ def _allowed(kind: inspect.Type, unit: str) -> str:
         case inspect.StrType(pattern=str(pattern)):
             choice = re.fullmatch(r"\^\((.*)\)\$", pattern.replace("\\", ""))
             return f"one of {choice[1].replace('|', ', ')}" if choice else f"a text like {pattern}"
+        case inspect.UnionType(types=types):
+            return " or ".join(_allowed(one, unit) for one in types)
+    return _allowed_list(kind)
+
+
+def _allowed_list(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.TupleType():
+            return "a point [x, y], both within 0 to 1"
+        case inspect.ListType(item_type=inspect.TupleType()):
+            return f"a list of {kind.min_length} to {kind.max_length} points [x, y] within 0 to 1"
+        case inspect.ListType(item_type=inspect.StrType(pattern=str()) as item):
+            return _allowed(item, "").replace("one of", "a list of any of")
         case inspect.ListType():
             return "a list of texts"
     return "a text"
-
-
-def _cross_faults(config: Config) -> Iterator[Fault]:
-    """Yield what is wrong between settings that are each right."""
-    if config.motion.cell_px not in CELLS_PX:
-        yield "motion.cell_px", f"{config.motion.cell_px} is none of 4, 8 and 16 px"
-    yield from _mqtt_faults(config)
-    names = [camera.name for camera in config.camera]
-    for number, camera in enumerate(config.camera):
-        yield from _one_camera_faults(camera, f"camera[{number}].")
-        if camera.name in names[:number]:
-            yield f"camera[{number}].name", f"{camera.name!r} is taken by another camera"
-
-
-def _mqtt_faults(config: Config) -> Iterator[Fault]:
-    mqtt = config.mqtt
-    if bool(mqtt.cert_file) != bool(mqtt.key_file):
-        yield "mqtt.key_file", "a client certificate needs both cert_file and key_file"
-    if unknown := set(re.findall(r"{(.*?)}", mqtt.prefix)) - {"site", "device"}:
-        yield "mqtt.prefix", f"{{{unknown.pop()}}} is neither {{site}} nor {{device}}"
-    elif mqtt.prefix.count("/") + 3 > MAX_SLASHES:
-        yield "mqtt.prefix", f"{mqtt.prefix!r} has more than {MAX_SLASHES - 3} slashes"
-
-
-def _one_camera_faults(camera: CameraConfig, path: str) -> Iterator[Fault]:
-    if camera.source in SOURCES_WITH_ADDRESS and not camera.address:
-        yield f"{path}address", f"a camera of kind {camera.source!r} needs an address"
-    if re.match(r"\w+://[^/@]*:[^/@]*@", camera.address):
-        yield f"{path}address", "holds a password; put it into a file and name it in password_file"
 
 
 def _located(name: str, text: str, path: str, what: str) -> str:
@@ -184,21 +190,22 @@ def _located(name: str, text: str, path: str, what: str) -> str:
 def line_of(text: str, path: str) -> int:
     """Return the line of ``text`` (from 1) that sets ``path``, 0 where it cannot be found."""
     header, _, key = path.rpartition(".")
-    wanted, number = (header.split("[")[0], _number(header))
-    table, count = "", -1
+    here, counts = "", dict[str, int]()
     for line_no, line in enumerate(text.splitlines(), 1):
-        if match := re.match(r"\s*\[+\s*([\w.]+)\s*\]+", line):
-            table = match[1]
-            count += table == wanted
-        here = table == wanted and (number is None or count == number)
-        if here and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+        if match := re.match(r"\s*(\[+)\s*([\w.]+)\s*\]+", line):
+            here = _numbered(match[2], counts) if match[1] == "[[" else match[2]
+        if here == header and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
             return line_no
     return 0
 
 
-def _number(header: str) -> int | None:
-    match = re.search(r"\[(\d+)\]", header)
-    return int(match[1]) if match else None
+def _numbered(name: str, counts: dict[str, int]) -> str:
+    """Return the path of the table that begins as ``[[name]]``; ``counts`` are those so far."""
+    parent, _, last = name.rpartition(".")
+    above = f"{parent}[{counts.get(parent, 0)}]." if parent else ""
+    counts[above + last] = counts.get(above + last, -1) + 1
+    counts[name] = counts[above + last]
+    return f"{above}{last}[{counts[above + last]}]"
 
 
 def every_setting(section: type[msgspec.Struct] = Config, path: str = "") -> Iterator[Setting]:
@@ -209,10 +216,18 @@ def every_setting(section: type[msgspec.Struct] = Config, path: str = "") -> Ite
         kind = field.type
         if isinstance(kind, inspect.StructType):
             yield from every_setting(kind.cls, f"{path}{field.name}.")
-        elif field.name == "camera":
-            yield from every_setting(CameraConfig, "camera.")
+        elif row := _row_kind(kind):
+            yield from every_setting(row, f"{path}{field.encode_name}.")
         elif isinstance(kind, inspect.Metadata):
-            yield _setting(f"{path}{field.name}", field, kind)
+            yield _setting(f"{path}{field.encode_name}", field, kind)
+
+
+def _row_kind(kind: inspect.Type) -> type[msgspec.Struct] | None:
+    """Return what `_row_of` does, from a type looked into."""
+    match kind:
+        case inspect.Metadata(type=inspect.ListType(item_type=inspect.StructType(cls=row))):
+            return row
+    return None
 
 
 def _setting(path: str, field: inspect.Field, kind: inspect.Metadata) -> Setting:
@@ -234,9 +249,9 @@ def _differences(old: Config, new: Config, skip: str) -> list[Change]:
     known = {s.path: s.reload for s in every_setting()}
     before, after = dict(flat(old)), dict(flat(new))
     return [
-        Change(path, known[re.sub(r"\[\d+\]", "", path)])
-        for path in after
-        if before.get(path) != after[path] and not (skip and path.startswith("camera["))
+        Change(path, known[_unnumbered(path)])
+        for path in {**after, **before}
+        if before.get(path) != after.get(path) and not (skip and path.startswith("camera["))
     ]
 
 
@@ -246,12 +261,13 @@ def flat(config: Config) -> Sequence[tuple[str, Any]]:
 
 
 def _flat(section: msgspec.Struct, path: str) -> Iterator[tuple[str, Any]]:
-    for name in section.__struct_fields__:
-        value = getattr(section, name)
+    names = zip(section.__struct_fields__, section.__struct_encode_fields__, strict=True)
+    for field, name in names:
+        value = getattr(section, field)
         if isinstance(value, msgspec.Struct):
             yield from _flat(value, f"{path}{name}.")
-        elif name == "camera":
-            for number, camera in enumerate(value):
-                yield from _flat(camera, f"camera[{number}].")
-        else:
+        elif isinstance(value, list) and value and isinstance(value[0], msgspec.Struct):
+            for number, row in enumerate(value):
+                yield from _flat(row, f"{path}{name}[{number}].")
+        elif not (value == [] and _row_of(_hints(type(section))[name])):
             yield path + name, value

@@ -170,7 +170,7 @@ def test_run_puts_every_event_and_ends_with_its_source() -> None:
     taken: list[Event] = []
     agent = new_agent()
     agent.run(Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=60)), taken.append)
-    assert [event.kind for event in taken] == ["motion", "object"]
+    assert [event.kind for event in taken] == ["motion", "object", "count"]
     assert agent.health.stuck(1e9, 1.0) == []
 
 

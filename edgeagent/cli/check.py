@@ -68,7 +68,9 @@ def _shown(path: str, value: Any) -> str:  # noqa: ANN401
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the settings file."""
     described = msgspec.json.schema(Config)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+    # Through bytes and back: a default may be a tuple, which JSON has not.
+    plain = msgspec.json.decode(msgspec.json.encode(described))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain}
 
 
 def sample() -> str:
@@ -77,7 +79,7 @@ def sample() -> str:
 
 
 def _sample_lines() -> Iterator[str]:
-    yield "# edgeagent settings. What is commented out is the default.\n"
+    yield "# edgeagent settings. What is commented out is the default, an example after a bare #.\n"
     yield "# Made by `edgeagent check --sample`; `edgeagent check FILE` finds every fault.\n\n"
     table = ""
     everything = sorted(settings.every_setting(), key=lambda s: "." in s.path)
@@ -85,19 +87,36 @@ def _sample_lines() -> Iterator[str]:
         section, _, key = setting.path.rpartition(".")
         if section != table:
             table = section
-            yield f"\n[[{section}]]\n" if section == "camera" else f"\n[{section}]\n"
+            yield f"\n{_header(section)}\n"
         yield from _setting_lines(setting, key)
+
+
+def _header(section: str) -> str:
+    if section.startswith("camera."):
+        return f"#[[{section}]]"
+    return f"[[{section}]]" if section == "camera" else f"[{section}]"
 
 
 def _setting_lines(setting: settings.Setting, key: str) -> Iterator[str]:
     yield f"# {setting.text} ({setting.allowed}; reload: {setting.reload})\n"
     given = _EXAMPLE.get(setting.path)
     value = json.dumps(setting.default if given is None else given)
-    yield f"{'' if given else '# '}{key} = {value}\n"
+    mark = "#" if setting.path.startswith("camera.") and setting.path.count(".") > 1 else "# "
+    yield f"{mark if given is None or mark == '#' else ''}{key} = {value}\n"
 
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, object] = {
     "camera.name": "door",
     "camera.source": "video",
     "camera.address": "/dev/video0",
+    "camera.zone.name": "pavement",
+    "camera.zone.polygon": [[0.0, 0.5], [1.0, 0.5], [1.0, 1.0], [0.0, 1.0]],
+    "camera.zone.labels": ["person"],
+    "camera.line.name": "gate",
+    "camera.line.from": [0.5, 1.0],
+    "camera.line.to": [0.5, 0.5],
+    "camera.line.labels": ["person"],
+    "camera.armed.from": "22:00",
+    "camera.armed.to": "06:00",
+    "camera.armed.days": ["mon", "tue", "wed", "thu", "fri"],
 }

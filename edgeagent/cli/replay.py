@@ -11,9 +11,11 @@ from edgeagent import assembly, settings
 from edgeagent.agent import Agent
 from edgeagent.bench import clip_config
 from edgeagent.clock import ManualClock
-from edgeagent.config import Config
+from edgeagent.config import CameraConfig, Config
+from edgeagent.errors import UsageError
 from edgeagent.event import Event
 from edgeagent.identity import Identity
+from edgeagent.manifest import did_you_mean
 from edgeagent.sources import open_source
 from edgeagent.wire.json import to_json
 
@@ -25,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("clip", type=Path, help="a film, a still, or a folder of stills")
     parser.add_argument("--config", type=Path, help="settings file; default: the defaults")
+    parser.add_argument(
+        "--camera", metavar="NAME", help="whose zones and lines; default: the file's first"
+    )
     parser.add_argument("--model", help="bundle, by name or folder")
     parser.add_argument("--vector", help="bundle that makes a vector of each new track")
 
@@ -32,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the events to stdout and an account to stderr."""
     config = chosen_config(options.config, options.model, options.vector)
-    camera = clip_config(options.clip)
+    camera = placed(clip_config(options.clip), config, options.camera)
     if camera.source == "images":
         config = for_stills(config)
     engines = assembly.open_engines(config.model)
@@ -64,6 +69,23 @@ def for_stills(config: Config) -> Config:
     events = msgspec.structs.replace(config.events, min_hits=1, gone_s=0.1)
     model = msgspec.structs.replace(config.model, looks_per_s=60.0)
     return msgspec.structs.replace(config, motion=motion, events=events, model=model)
+
+
+def placed(clip: CameraConfig, config: Config, name: str | None = None) -> CameraConfig:
+    """Return ``clip`` with the zones and lines of the camera ``name``, else of the first.
+
+    What it is armed for is left out: a clip's time is not the wall's.
+
+    Raises:
+        UsageError: there is no camera of that name.
+    """
+    if not (config.camera or name):
+        return clip
+    known = {camera.name: camera for camera in config.camera}
+    if name is not None and name not in known:
+        raise UsageError(f"--camera {name}: no such camera in the file{did_you_mean(name, known)}")
+    chosen = known[name] if name else config.camera[0]
+    return msgspec.structs.replace(clip, zone=chosen.zone, line=chosen.line)
 
 
 class Printer:

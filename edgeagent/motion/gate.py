@@ -88,7 +88,7 @@ class _Scene:
         return self._busy(cells, moved, elapsed_s)
 
     def _refresh(self) -> None:
-        self._background.refresh(self.config.sensitivity)
+        self._background.refresh(self.config.factor)
         self._refreshed_s = self._pace.now_s
 
     def _warm(self, cells: Cells, elapsed_s: float) -> None:

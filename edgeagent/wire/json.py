@@ -1,7 +1,7 @@
 """JSON, the encoding that rules engines read: short keys, no spaces, nothing said that is not set.
 
 Field names are those of the wire's table: ``v ts tsq seq low boot dev k cam model eng inf age hist
-hard cls box trk n mot vec vt scale zp why name from to of prev mono kb``.
+hard cls box trk n zone line dur per zn ln mot vec vt scale zp why name from to of prev mono kb``.
 """
 
 import base64
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from edgeagent.clock import Clock
-from edgeagent.event import Event, MotionPart, VectorPart, When, now
+from edgeagent.event import CountPart, Event, MotionPart, VectorPart, When, now
 from edgeagent.health import Snapshot
 from edgeagent.identity import Identity
 
@@ -20,6 +20,8 @@ SCHEMA = 1
 PAYLOAD_MAX_BYTES = 65536
 FINDINGS_MAX = 100
 """Most labels, boxes and tracks in one event; the best come first, the rest is left out."""
+PLACES_MAX, PLACE_LABELS_MAX, PLACE_NAME_MAX = 16, 16, 32
+"""Most zones, and lines, in one count, labels of each, and characters of their names."""
 NAME_MAX = 64
 WHY_MAX = 200
 VECTOR_MAX = 2048
@@ -107,8 +109,37 @@ def _add_findings(fields: Fields, event: Event) -> None:
     if event.counts:
         counts = list(event.counts.items())[:FINDINGS_MAX]
         fields["n"] = {name[:NAME_MAX]: count for name, count in counts}
+    _add_places(fields, event)
     if event.hard:
         fields["hard"] = True
+
+
+def _add_places(fields: Fields, event: Event) -> None:
+    if event.zone:
+        fields["zone"] = event.zone[:NAME_MAX]
+    if event.line:
+        fields["line"] = event.line[:NAME_MAX]
+    if event.durations_s:
+        fields["dur"] = event.durations_s[:FINDINGS_MAX]
+    if event.tally is not None:
+        _add_tally(fields, event.tally)
+
+
+def _add_tally(fields: Fields, part: CountPart) -> None:
+    fields["per"] = part.period_s
+    if part.zones:
+        fields["zn"] = _places(part.zones)
+    if part.lines:
+        fields["ln"] = _places(part.lines)
+
+
+def _places(numbers: Mapping[str, Mapping[str, Any]]) -> Fields:
+    places = list(numbers.items())[:PLACES_MAX]
+    return {place[:PLACE_NAME_MAX]: _labels(labels) for place, labels in places}
+
+
+def _labels(numbers: Mapping[str, Any]) -> Fields:
+    return {label[:PLACE_NAME_MAX]: n for label, n in list(numbers.items())[:PLACE_LABELS_MAX]}
 
 
 def _fraction(edge: float) -> float:

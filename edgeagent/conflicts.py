@@ -1,0 +1,74 @@
+"""What is wrong between settings that are each right: a name taken twice, a crossed polygon."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from edgeagent.config import CameraConfig, Config, LineConfig, ZoneConfig
+from edgeagent.polygon import touches_itself
+
+CELLS_PX = (4, 8, 16)
+SOURCES_WITH_ADDRESS = ("video", "images")
+MAX_SLASHES = 7
+"""AWS IoT Core's limit on a topic (AWS service quotas); ours add at most three to the prefix."""
+
+Fault = tuple[str, str]
+"""The path of a setting, and what is wrong with it."""
+
+
+def conflicts(config: Config) -> Iterator[Fault]:
+    """Yield what is wrong in ``config``, whose settings are each within their bounds."""
+    if config.motion.cell_px not in CELLS_PX:
+        yield "motion.cell_px", f"{config.motion.cell_px} is none of 4, 8 and 16 px"
+    yield from _mqtt_faults(config)
+    names = [camera.name for camera in config.camera]
+    for number, camera in enumerate(config.camera):
+        yield from _one_camera_faults(camera, f"camera[{number}].")
+        if camera.name in names[:number]:
+            yield f"camera[{number}].name", f"{camera.name!r} is taken by another camera"
+        yield from _zone_faults(camera.zone, f"camera[{number}].zone")
+        yield from _line_faults(camera.line, f"camera[{number}].line")
+
+
+def _zone_faults(zones: Sequence[ZoneConfig], path: str) -> Iterator[Fault]:
+    yield from _name_faults([zone.name for zone in zones], path)
+    for number, zone in enumerate(zones):
+        at = f"{path}[{number}]"
+        if not zone.polygon:
+            yield f"{at}.polygon", f"zone {zone.name!r} has no polygon; give 3 or more corners"
+        elif touches_itself(zone.polygon):
+            yield f"{at}.polygon", "crosses or touches itself; give each corner once, in order"
+        if zone.min_size > zone.max_size:
+            yield f"{at}.min_size", f"{zone.min_size:g} is more than max_size, {zone.max_size:g}"
+
+
+def _line_faults(lines: Sequence[LineConfig], path: str) -> Iterator[Fault]:
+    yield from _name_faults([line.name for line in lines], path)
+    for number, line in enumerate(lines):
+        if line.start == line.end:
+            yield (
+                f"{path}[{number}].to",
+                f"line {line.name!r} has no length; from and to must differ",
+            )
+
+
+def _name_faults(names: Sequence[str], path: str) -> Iterator[Fault]:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield f"{path}[{number}].name", f"{name!r} is taken by another of this camera's"
+
+
+def _mqtt_faults(config: Config) -> Iterator[Fault]:
+    mqtt = config.mqtt
+    if bool(mqtt.cert_file) != bool(mqtt.key_file):
+        yield "mqtt.key_file", "a client certificate needs both cert_file and key_file"
+    if unknown := set(re.findall(r"{(.*?)}", mqtt.prefix)) - {"site", "device"}:
+        yield "mqtt.prefix", f"{{{unknown.pop()}}} is neither {{site}} nor {{device}}"
+    elif mqtt.prefix.count("/") + 3 > MAX_SLASHES:
+        yield "mqtt.prefix", f"{mqtt.prefix!r} has more than {MAX_SLASHES - 3} slashes"
+
+
+def _one_camera_faults(camera: CameraConfig, path: str) -> Iterator[Fault]:
+    if camera.source in SOURCES_WITH_ADDRESS and not camera.address:
+        yield f"{path}address", f"a camera of kind {camera.source!r} needs an address"
+    if re.match(r"\w+://[^/@]*:[^/@]*@", camera.address):
+        yield f"{path}address", "holds a password; put it into a file and name it in password_file"
