@@ -118,7 +118,7 @@ class Reader:
                 source.url, format=source.format, options=dict(source.options), timeout=timeout
             )
         except (av.FFmpegError, OSError, ValueError) as fault:
-            raise self._error(f"cannot be opened ({_reason(fault)}); {self._cure()}") from None
+            raise self._error(_refusal(fault, self._cure())) from None
         self._prepare(container)
         return container
 
@@ -189,6 +189,15 @@ class Reader:
 
 
 _NOTHING_YET = cast("av.Packet[VideoStream]", av.Packet())
+
+
+def _refusal(fault: Exception, cure: str) -> str:
+    """Return why an input cannot be opened, in a camera's own terms where it answered at all."""
+    if isinstance(fault, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
+        return "refuses the user or the password; see the user in its address and password_file"
+    if isinstance(fault, av.HTTPNotFoundError):
+        return "has no such stream; see the path in its address"
+    return f"cannot be opened ({_reason(fault)}); {cure}"
 
 
 def _reason(fault: Exception | None) -> str:
