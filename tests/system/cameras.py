@@ -66,7 +66,7 @@ def _encoder(width: int, height: int, gop: int) -> VideoCodecContext:
     return made
 
 
-def _write(write: Callable[[bytes], int], packets: Sequence[av.Packet[VideoStream]]) -> None:
+def _write(write: Callable[[bytes], int], packets: "Sequence[av.Packet[VideoStream]]") -> None:
     for unit in map(bytes, packets):
         write(struct.pack(">I", len(unit)) + unit)
 
