@@ -168,7 +168,7 @@ class Reader:
     def _prepare(self, container: InputContainer) -> None:
         if not container.streams.video:
             container.close()
-            raise self._error("has no picture in it; name a video")
+            raise self._error(f"has no picture in it; {self._cure()}")
         stream = container.streams.video[0]
         # Each decoding thread holds frames of its own: memory, and delay, for no need.
         stream.codec_context.thread_count = 1
