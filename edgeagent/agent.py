@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edgeagent import event as events
 from edgeagent.aim import aim
 from edgeagent.armed import Duty
+from edgeagent.attention import Attention
 from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig, Config
 from edgeagent.decode import decode
@@ -18,7 +19,7 @@ from edgeagent.engines import Engine
 from edgeagent.episode import Episodes
 from edgeagent.event import Event, When
 from edgeagent.findings import WHOLE, Box, Detection, Embedding, Finding, Motion, Phase, Sighting
-from edgeagent.frame import Frame
+from edgeagent.frame import Frame, Picture
 from edgeagent.health import Health
 from edgeagent.laps import Laps, NoLaps
 from edgeagent.motion import MotionGate
@@ -73,6 +74,10 @@ class Agent:
         self._tally = Tally(camera.zone, camera.line, config.events)
         self._next: Config | None = config
         self._invoke_us = 0
+        self._later_ms: int | None = None
+        self.attention = Attention()
+        """Whether this agent wants every frame now; the camera may follow it."""
+        self._stirred_s = 0.0
         self._retune()
 
     def retune(self, config: Config) -> None:
@@ -92,6 +97,7 @@ class Agent:
         self._gate.retune(config.motion)
         self._episodes.config = config.motion
         self._tracker.config = config.events
+        self._still_s = config.motion.still_s
         self._top = config.events.top
         self._looks = Bucket(config.model.looks_per_s)
         self._speech = Bucket(config.events.per_minute / 60, burst=config.events.per_minute / 6)
@@ -125,6 +131,7 @@ class Agent:
         self._retune()
         self._count("frames")
         motion = self._gate.admit(frame)
+        self._attend(frame.mono_s)
         laps.mark("motion")
         if not self._duty.armed(frame.mono_s, frame.wall_ms):
             return []
@@ -138,6 +145,11 @@ class Agent:
         laps.mark("event")
         return said
 
+    def _attend(self, at_s: float) -> None:
+        if not self._gate.quiet:
+            self._stirred_s = at_s
+        self.attention.every = at_s - self._stirred_s < self._still_s
+
     def in_view(self) -> list[Thing]:
         """Return everything that has been seen often enough and is there now."""
         return [thing for _, thing in self._tracker.in_view()]
@@ -150,9 +162,10 @@ class Agent:
             return []
         if not self._looks.take(at_s):
             return []
-        looked = self._aim([*regions, *self._tracker.questions(at_s)], frame, engine)
+        picture = self._picture(frame, laps)
+        looked = self._aim([*regions, *self._tracker.questions(at_s)], picture, engine)
         laps.mark("aim")
-        findings = [f for region in looked for f in self._ask(engine, frame, region, laps)]
+        findings = [f for region in looked for f in self._ask(engine, picture, region, laps)]
         self._count("looks", len(looked))
         findings = self._mask.findings(findings)
         self._tracker.update(findings, at_s, looked)
@@ -160,23 +173,33 @@ class Agent:
         laps.mark("track")
         return self._vector_events(findings, frame)
 
-    def _aim(self, regions: Sequence[Box], frame: Frame, engine: Engine) -> list[Box]:
+    def _picture(self, frame: Frame, laps: Laps) -> Picture:
+        """Return the best picture there is of this moment, and remember its age."""
+        detail = frame.detail() if frame.detail else None
+        if detail is None:
+            self._later_ms = None
+            return frame.picture
+        laps.mark("detail")
+        self._later_ms = round(detail.later_s * 1000)
+        return detail.picture
+
+    def _aim(self, regions: Sequence[Box], picture: Picture, engine: Engine) -> list[Box]:
         model = self._model
         _, height_px, width_px, _ = engine.takes.shape
         return aim(
             regions,
-            frame.picture.size_px,
+            picture.size_px,
             model.max_looks,
             model.margin,
             model.min_region,
             width_px / height_px,
         )
 
-    def _ask(self, engine: Engine, frame: Frame, region: Box, laps: Laps) -> list[Finding]:
+    def _ask(self, engine: Engine, picture: Picture, region: Box, laps: Laps) -> list[Finding]:
         """Return what ``engine`` says of ``region``, boxes as frame fractions."""
         with engine.seat() as seat:
             laps.mark("wait")
-            unfit = fit(frame.picture, region, seat.input, engine.takes)
+            unfit = fit(picture, region, seat.input, engine.takes)
             laps.mark("preprocess")
             outputs = seat.run()
             laps.mark("invoke")
@@ -251,13 +274,15 @@ class Agent:
 
     def _track_vector(self, engine: Engine, sighting: Sighting, frame: Frame, when: When) -> Event:
         assert isinstance(sighting.finding, Detection)
-        (region,) = aim([sighting.finding.box], frame.picture.size_px, 1, 0.05, 0.0, 1.0)
-        (vector,) = self._ask(engine, frame, region, NO_LAPS)
+        picture = self._picture(frame, NO_LAPS)
+        (region,) = aim([sighting.finding.box], picture.size_px, 1, 0.05, 0.0, 1.0)
+        (vector,) = self._ask(engine, picture, region, NO_LAPS)
         assert isinstance(vector, Embedding)
         return events.from_embedding(vector, sighting.track, self._source(engine), when)
 
     def _source(self, engine: Engine) -> events.Source:
-        return events.Source(self.name, engine.file.digest8, engine.name, self._invoke_us)
+        digest, later_ms = engine.file.digest8, self._later_ms
+        return events.Source(self.name, digest, engine.name, self._invoke_us, later_ms)
 
     def _when(self, frame: Frame) -> When:
         mono_ms = int(frame.mono_s * 1000)

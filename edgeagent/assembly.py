@@ -11,6 +11,7 @@ from pathlib import Path
 from edgeagent import credentials
 from edgeagent.agent import Engines
 from edgeagent.atomic import write_whole
+from edgeagent.attention import Attention
 from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig, ModelConfig
 from edgeagent.engines import Engine, Tell, nobody, open_engine
@@ -94,12 +95,14 @@ def _remember(state: Path, bundle: Bundle) -> None:
         _log.warning("%s: cannot be kept: %s", path, error)
 
 
-def open_camera(config: CameraConfig, clock: Clock, tell: Tell, stop: threading.Event) -> Source:
+def open_camera(
+    config: CameraConfig, clock: Clock, tell: Tell, stop: threading.Event, attention: Attention
+) -> Source:
     """Return a camera that is opened again, with back-off, for as long as the agent runs."""
     password = credentials.read_secret(config.password_file)
 
     def open_again() -> Source:
-        return open_source(config, clock, pace=True, password=password.reveal())
+        return open_source(config, clock, True, password.reveal(), attention, tell)
 
     give_up = PI_CAMERA_REOPENS if config.source == "picamera" else None
     return Reopening(open_again, tell, clock, stop, name=config.name, give_up=give_up)

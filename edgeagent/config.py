@@ -108,7 +108,13 @@ class CameraConfig(Section, frozen=True):
     address: Annotated[str, part(
         "File, folder, device or rtsp:// address without a password; for picamera its number.")] = ""
     password_file: Annotated[str, part(
-        "File with the password for the address, or credential:NAME for systemd's.")] = ""
+        "File with the password for address and detail, or credential:NAME for systemd's.")] = ""
+    detail: Annotated[str, part(
+        "rtsp:// address of the main stream where address is a small one of the same view: "
+        "motion is seen in the small one, and the main one is decoded only for a look.")] = ""
+    idle: Annotated[str, part(
+        '"all", or "keyframes" while nothing moves in a stream: cheaper, but what comes and goes '
+        "between two keyframes is not seen.", pattern="^(all|keyframes)$")] = "all"
     width: Annotated[int, part("Width asked of a camera that can choose.", "px", ge=32, le=4096)] = 1280
     height: Annotated[int, part("Height asked of a camera that can choose.", "px", ge=32, le=4096)] = 720
     fps: Annotated[float, part(

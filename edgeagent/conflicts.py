@@ -70,5 +70,8 @@ def _mqtt_faults(config: Config) -> Iterator[Fault]:
 def _one_camera_faults(camera: CameraConfig, path: str) -> Iterator[Fault]:
     if camera.source in SOURCES_WITH_ADDRESS and not camera.address:
         yield f"{path}address", f"a camera of kind {camera.source!r} needs an address"
-    if re.match(r"\w+://[^/@]*:[^/@]*@", camera.address):
-        yield f"{path}address", "holds a password; put it into a file and name it in password_file"
+    for key in ("address", "detail"):
+        if re.match(r"\w+://[^/@]*:[^/@]*@", getattr(camera, key)):
+            yield path + key, "holds a password; put it into a file and name it in password_file"
+    if camera.detail and not ("://" in camera.detail and camera.source == "video"):
+        yield f"{path}detail", 'must be an rtsp:// address, and source "video"'

@@ -81,6 +81,8 @@ class Source(msgspec.Struct, frozen=True, array_like=True):
     engine: str = ""
     """``cpu``, ``tpu`` or ``sim``."""
     invoke_us: int = 0
+    later_ms: int | None = None
+    """How much later than the frame the picture looked at was taken; None: it was the frame's."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,5 +1,6 @@
 """The picture, as it enters the agent. It never leaves it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,15 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Detail:
+    """A picture of the same view, taken near a frame's moment by a larger stream."""
+
+    picture: Picture
+    later_s: float
+    """How much later than the frame it was taken; negative: earlier."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture and when it was taken.
 
@@ -67,10 +77,13 @@ class Frame:
     luma: Plane
     """What motion looks at; may be smaller than the picture, of the same shape and view."""
     picture: Picture
-    """What the model is given pieces of, in colour."""
+    """In colour; what the model is given pieces of, unless there is a `detail`."""
     seq: int
     """Counts up by one per frame the camera gave; a gap is a frame dropped."""
     mono_s: float
     """When the frame was taken, on the monotonic clock (`clock.Clock.mono_s`)."""
     wall_ms: int
     """The same instant as unix milliseconds, as right as the wall clock was then."""
+    detail: Callable[[], Detail | None] | None = None
+    """Decodes the view's larger stream up to this moment, for whoever looks; None: there is none.
+    What it returns is None while that stream is away."""

@@ -130,7 +130,7 @@ class Supervisor:
     def _watch(self, camera: CameraConfig) -> _Watch:
         stop = threading.Event()
         agent = Agent(camera, self._config, self._engines, self._clock, self.health, self._kernel)
-        source = assembly.open_camera(camera, self._clock, self.tell, stop)
+        source = assembly.open_camera(camera, self._clock, self.tell, stop, agent.attention)
         thread = threading.Thread(
             target=self._look, args=(agent, source), name=f"camera-{camera.name}", daemon=True
         )

@@ -1,10 +1,12 @@
 """The whole river on the device, with a scripted engine and a synthetic camera, nothing patched."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edgeagent import event as events
 from edgeagent.agent import Agent, Engines
@@ -13,6 +15,7 @@ from edgeagent.config import CameraConfig, Config, EventsConfig, MotionConfig
 from edgeagent.engines.scripted import Scripted
 from edgeagent.event import Event
 from edgeagent.findings import Box
+from edgeagent.frame import Detail
 from edgeagent.laps import StopWatch
 from edgeagent.model import bundles_folder, load_bundle
 from edgeagent.sources.synthetic import Script, Synthetic
@@ -181,3 +184,47 @@ def test_odd_and_tall_pictures_pass_through(size: tuple[int, int]) -> None:
     for frame in Synthetic(camera, ManualClock(), False, script=Script(end_at=25)).frames():
         agent.see(frame)
     assert agent.health.counted("frames_total.yard") == 25
+
+
+def test_a_look_is_at_the_main_streams_picture_and_the_event_tells_its_age() -> None:
+    main = replace(CAMERA, width=1280, height=960)
+    larger = Synthetic(main, ManualClock(), False, script=Script(end_at=60)).frames()
+    asked: list[int] = []
+    agent, said = new_agent(), []
+
+    def detail() -> Detail:
+        asked.append(seq)
+        return Detail(picture, 0.04)
+
+    for frame in Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=60)).frames():
+        seq, picture = frame.seq, next(larger).picture
+        said += agent.see(dataclasses.replace(frame, detail=detail))
+    objects = [event for event in said if event.kind == "object"]
+    assert [event.source.later_ms for event in objects if event.source] == [40] * len(objects)
+    assert objects
+    assert len(asked) == agent.health.counted("looks_total.yard") < 60
+
+
+def test_while_the_main_stream_is_away_the_frames_own_picture_is_looked_at() -> None:
+    agent, said = new_agent(), []
+    for frame in Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=60)).frames():
+        said += agent.see(dataclasses.replace(frame, detail=lambda: None))
+    sources = [event.source for event in said if event.kind == "object"]
+    assert sources
+    assert not [s for s in sources if s is None or s.later_ms is not None]
+
+
+def test_attention_rests_after_still_s_without_anything_and_rises_at_once() -> None:
+    agent = new_agent()
+    frames = list(Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=80)).frames())
+    still = frames[40]
+    every = []
+    for at in range(80):
+        shown = still if at < 60 else frames[at]
+        agent.see(dataclasses.replace(shown, mono_s=frames[at].mono_s))
+        every.append(agent.attention.every)
+    rested = every.index(False)
+    # Warmed up for .75 s, then still for 1 s.
+    assert 16 <= rested <= 18
+    assert not any(every[rested:60])
+    assert every[60]

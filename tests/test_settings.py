@@ -66,6 +66,15 @@ def test_every_fault_is_reported_at_once_with_its_line_and_cure(tmp_path: Path) 
             " mqtt.key_file: a client certificate needs both cert_file and key_file",
         ),
         ("[[camera]]\nname = 'a'", " camera[0].address: a camera of kind 'video' needs an address"),
+        (
+            "[[camera]]\naddress = 'a.mp4'\ndetail = 'rtsp://eve:pw@a/0'",
+            "3: camera[0].detail: holds a password; "
+            "put it into a file and name it in password_file",
+        ),
+        (
+            "[[camera]]\naddress = 'rtsp://a/1'\ndetail = '/dev/video0'",
+            '3: camera[0].detail: must be an rtsp:// address, and source "video"',
+        ),
         ("[health]\nstat_s = -1", "2: health.stat_s: -1 is not a number within 0 to 86400 s"),
         ("x = [", " is not TOML: Invalid value (at end of document)"),
     ],

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 from edgeagent import event
 from edgeagent.clock import ManualClock
@@ -54,6 +55,13 @@ def sent(told: Event, hist: bool = False, kernel: str = KERNEL, **changes: Any) 
     EVENT.validate(fields)
     assert b" " not in payload or "why" in fields
     return fields
+
+
+@pytest.mark.parametrize("later_ms", [-40, 0, 1000])
+def test_a_look_at_the_main_stream_tells_how_much_later_it_was(later_ms: int) -> None:
+    source = replace(CAMERA, later_ms=later_ms)
+    assert sent(replace(ONE, source=source))["crop"] == later_ms
+    assert "crop" not in sent(ONE)
 
 
 def test_one_detection_says_all_and_stays_small() -> None:

@@ -64,6 +64,7 @@ class _Scene:
         self._cells = self._grid.shape[0] * self._grid.shape[1]
         self._frames = 0
         self._busy_share = 0.0
+        self.quiet = False
         self._learnt_s = 0.0
         self._refreshed_s = 0.0
         self._lit_s = -AFTERGLOW_S
@@ -82,7 +83,8 @@ class _Scene:
         if self._frames <= WARM_FRAMES or self._pace.now_s < WARM_S:
             self._warm(cells, elapsed_s)
             return None
-        if moved < self.config.min_cells:
+        self.quiet = moved < self.config.min_cells
+        if self.quiet:
             self._quiet(cells, elapsed_s)
             return None
         return self._busy(cells, moved, elapsed_s)
@@ -203,6 +205,11 @@ class MotionGate:
         cv2.setNumThreads(1)
         self._config = config
         self._scene: _Scene | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether too little differed in the last frame to be anything, explained or not."""
+        return self._scene is not None and self._scene.quiet
 
     def admit(self, frame: Frame) -> Motion | None:
         """Return what moved in ``frame``, or None when it is not worth a look.

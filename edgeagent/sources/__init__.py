@@ -1,11 +1,14 @@
 """Where frames come from: one protocol, four kinds of camera, and one door to them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from edgeagent.attention import Attention
 from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig
 from edgeagent.errors import ConfigError
+from edgeagent.findings import Notice
 from edgeagent.frame import Frame
 
 
@@ -43,8 +46,26 @@ class Source(Protocol):
         ...
 
 
+def nobody(notice: Notice) -> None:
+    """Hear ``notice`` and keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ties:
+    """What ties a camera to the agent it is opened for: the last three of `open_source`."""
+
+    password: str = field(repr=False)
+    attention: Attention | None
+    tell: Callable[[Notice], None]
+
+
 def open_source(
-    config: CameraConfig, clock: Clock, pace: bool = True, password: str = ""
+    config: CameraConfig,
+    clock: Clock,
+    pace: bool = True,
+    password: str = "",
+    attention: Attention | None = None,
+    tell: Callable[[Notice], None] = nobody,
 ) -> Source:
     """Return the camera that ``config`` names, importing only its own module.
 
@@ -56,6 +77,9 @@ def open_source(
             flat out, whatever ``config.fps`` says, stamped with the file's own times counted
             from ``clock``'s now, so that two replays are equal.
         password: goes into an address that has a user's name; it appears in no message.
+        attention: says whether every frame is wanted now, for a camera whose ``idle`` is
+            "keyframes"; None: always.
+        tell: hears, in any thread, of a main stream (``detail``) that is lost or back.
 
     Raises:
         ConfigError: there is no such kind of camera.
@@ -64,31 +88,40 @@ def open_source(
     if kind is None:
         known = ", ".join(_KINDS)
         raise ConfigError([f"camera.{config.name}.source: {config.source!r} is not one of {known}"])
-    return kind(config, clock, pace, password)
+    return kind(config, clock, pace, _Ties(password, attention, tell))
 
 
-def _video(config: CameraConfig, clock: Clock, pace: bool, password: str) -> Source:
+def _video(config: CameraConfig, clock: Clock, pace: bool, ties: _Ties) -> Source:
     from edgeagent.sources.video import Video
 
-    video = Video(config, clock, pace, password)
-    return _newest(video, config, belt=video.live) if pace else video
+    video = Video(config, clock, pace, ties.password, ties.attention)
+    if not pace:
+        return video
+    newest = _newest(video, config, belt=video.live)
+    return _detailed(newest, config, clock, ties) if config.detail else newest
 
 
-def _images(config: CameraConfig, clock: Clock, pace: bool, _password: str) -> Source:
+def _detailed(source: Source, config: CameraConfig, clock: Clock, ties: _Ties) -> Source:
+    from edgeagent.sources.detail import Detailed, MainStream
+
+    return Detailed(source, MainStream(config, clock, ties.password, ties.tell))
+
+
+def _images(config: CameraConfig, clock: Clock, pace: bool, _ties: _Ties) -> Source:
     from edgeagent.sources.images import Images
 
     images = Images(config, clock, pace)
     return _newest(images, config) if pace else images
 
 
-def _synthetic(config: CameraConfig, clock: Clock, pace: bool, _password: str) -> Source:
+def _synthetic(config: CameraConfig, clock: Clock, pace: bool, _ties: _Ties) -> Source:
     from edgeagent.sources.synthetic import Synthetic
 
     synthetic = Synthetic(config, clock, pace)
     return _newest(synthetic, config) if pace else synthetic
 
 
-def _picamera(config: CameraConfig, clock: Clock, _pace: bool, _password: str) -> Source:
+def _picamera(config: CameraConfig, clock: Clock, _pace: bool, _ties: _Ties) -> Source:
     from edgeagent.sources.picamera import PiCamera
 
     # Its frames lie in the camera's few buffers, and its own queue keeps the newest only.
@@ -102,7 +135,7 @@ def _newest(source: Source, config: CameraConfig, belt: bool = False) -> Source:
     return Latest(source, config.name, max(config.stall_s, 2 / config.fps) if belt else None)
 
 
-_KINDS: dict[str, Callable[[CameraConfig, Clock, bool, str], Source]] = {
+_KINDS: dict[str, Callable[[CameraConfig, Clock, bool, _Ties], Source]] = {
     "video": _video,
     "picamera": _picamera,
     "images": _images,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from av import VideoFrame
 
+from edgeagent.attention import Attention
 from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig
 from edgeagent.frame import Frame, Picture
@@ -21,7 +22,12 @@ class Video:
     """
 
     def __init__(
-        self, config: CameraConfig, clock: Clock, pace: bool = True, password: str = ""
+        self,
+        config: CameraConfig,
+        clock: Clock,
+        pace: bool = True,
+        password: str = "",
+        attention: Attention | None = None,
     ) -> None:
         """Take the arguments of `open_source`; nothing is opened yet."""
         source = input_of(config, password)
@@ -33,7 +39,8 @@ class Video:
         self._clock = clock
         self._pace = pace
         self._stop = threading.Event()
-        self._reader = Reader(source, config.stall_s, self._stop)
+        rests = pace and source.live and config.idle == "keyframes"
+        self._reader = Reader(source, config.stall_s, self._stop, attention if rests else None)
         self._thinning = Thinning(config.fps)
         self._times: ClipTimes | LiveTimes = LiveTimes(clock)
         self._yielded = 0

@@ -3,7 +3,7 @@
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,10 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from edgeagent.attention import Attention
 from edgeagent.config import CameraConfig
 from edgeagent.errors import CameraError
+from edgeagent.sources.gop import Gop
 
 SLICE_S = 0.5
 """A wait for a live camera is cut into slices so long, to look whether it should end. A slice that
@@ -75,9 +77,19 @@ def _device_options(config: CameraConfig) -> dict[str, str]:
 
 
 class Reader:
-    """Opens an `Input` and decodes it, in one thread; ends soon after ``stop`` is set."""
+    """Opens an `Input` and decodes it, in one thread; ends soon after ``stop`` is set.
 
-    def __init__(self, source: Input, stall_s: float, stop: threading.Event) -> None:
+    While ``attention`` asks for less, only keyframes are decoded, but something each half of
+    ``stall_s``; the packets between are kept, so that the first frame asked for comes at once.
+    """
+
+    def __init__(
+        self,
+        source: Input,
+        stall_s: float,
+        stop: threading.Event,
+        attention: Attention | None = None,
+    ) -> None:
         self.rate = 0.0
         """Frames a second as the container says once it is open; 0 where it does not."""
         self.broken = 0
@@ -85,6 +97,8 @@ class Reader:
         self._source = source
         self._stall_s = stall_s
         self._stop = stop
+        self._attention = attention
+        self._gop = Gop()
         self._fault: Exception | None = None
         self._good = 0
         self._heard_s = 0.0
@@ -102,12 +116,41 @@ class Reader:
             return
         with closing(self._open()) as container:
             for packet in self._packets(container):
-                for frame in self._decoded(packet):
+                for frame in self._frames_of(packet):
                     self._good += 1
                     self._heard_s = time.monotonic()
                     yield frame
         if not self._stop.is_set():
             self._judge_end()
+
+    def packets(self) -> Generator["av.Packet[VideoStream]", None, None]:
+        """Yield every packet instead, and decode none; otherwise as `frames`.
+
+        Raises:
+            CameraError: as from `frames`.
+        """
+        if self._stop.is_set():
+            return
+        with closing(self._open()) as container:
+            for packet in self._packets(container):
+                if packet.size:
+                    self._heard_s = time.monotonic()
+                    yield packet
+        if not self._stop.is_set():
+            self._judge_end()
+
+    def _frames_of(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
+        if self._attention is None or not packet.size:
+            return self._decoded(packet)
+        self._gop.add(packet)
+        overdue = time.monotonic() - self._heard_s > self._stall_s / 2
+        if not (self._attention.every or packet.is_keyframe or overdue):
+            return []
+        # Those before the last only bring the decoder up to it: the newest frame wins.
+        *before, last = [kept for kept, _ in self._gop.due()] or [packet]
+        for kept in before:
+            self._decoded(kept)
+        return self._decoded(last)
 
     def _open(self) -> InputContainer:
         source = self._source
@@ -118,7 +161,7 @@ class Reader:
                 source.url, format=source.format, options=dict(source.options), timeout=timeout
             )
         except (av.FFmpegError, OSError, ValueError) as fault:
-            raise self._error(f"cannot be opened ({_reason(fault)}); {self._cure()}") from None
+            raise self._error(_refusal(fault, self._cure())) from None
         self._prepare(container)
         return container
 
@@ -126,7 +169,7 @@ class Reader:
         # FFmpeg draws any text as terminal art, and would call it a film.
         if not container.streams.video or container.format.name == "tty":
             container.close()
-            raise self._error("has no picture in it; name a video")
+            raise self._error(f"has no picture in it; {self._cure()}")
         stream = container.streams.video[0]
         # Each decoding thread holds frames of its own: memory, and delay, for no need.
         stream.codec_context.thread_count = 1
@@ -190,6 +233,15 @@ class Reader:
 
 
 _NOTHING_YET = cast("av.Packet[VideoStream]", av.Packet())
+
+
+def _refusal(fault: Exception, cure: str) -> str:
+    """Return why an input cannot be opened, in a camera's own terms where it answered at all."""
+    if isinstance(fault, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
+        return "refuses the user or the password; see the user in its address and password_file"
+    if isinstance(fault, av.HTTPNotFoundError):
+        return "has no such stream; see the path in its address"
+    return f"cannot be opened ({_reason(fault)}); {cure}"
 
 
 def _reason(fault: Exception | None) -> str:

@@ -39,8 +39,24 @@ def picture_of(frame: VideoFrame) -> Picture:
 
     The planes keep the decoder's memory alive for as long as they live, and are not to be written
     to: the decoder predicts later frames from them. Packed, paletted, RGB and deeper than 8-bit
-    formats are converted by swscale to 8-bit planes.
+    formats are converted by swscale to 8-bit planes. A frame that says it is to be shown turned
+    is turned, by quarters, which copies its planes.
     """
+    # Counted against the clock, as numpy's own quarter turns are.
+    turns = round(frame.rotation / 90) % 4
+    return _turned(_upright(frame), turns) if turns else _upright(frame)
+
+
+def _turned(picture: Picture, turns: int) -> Picture:
+    def turn(plane: Plane) -> Plane:
+        return np.ascontiguousarray(np.rot90(plane, turns))
+
+    u = None if picture.u is None else turn(picture.u)
+    v = None if picture.v is None else turn(picture.v)
+    return Picture(turn(picture.y), u, v, picture.to_rgb)
+
+
+def _upright(frame: VideoFrame) -> Picture:
     name = frame.format.name
     if name in PLANAR:
         return _planar(frame, _matrix_of(frame, name))

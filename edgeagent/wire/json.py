@@ -1,7 +1,8 @@
 """JSON, the encoding that rules engines read: short keys, no spaces, nothing said that is not set.
 
-Field names are those of the wire's table: ``v ts tsq seq low boot dev k cam model eng inf age hist
-hard cls box trk n zone line dur per zn ln mot vec vt scale zp why name from to of prev mono kb``.
+Field names are those of the wire's table: ``v ts tsq seq low boot dev k cam model eng inf crop age
+hist hard cls box trk n zone line dur per zn ln mot vec vt scale zp why name from to of prev mono
+kb``.
 """
 
 import base64
@@ -97,6 +98,8 @@ def _add_source(fields: Fields, event: Event) -> None:
         fields["model"] = source.model
         fields["eng"] = source.engine
         fields["inf"] = round(source.invoke_us / 100)
+    if source.later_ms is not None:
+        fields["crop"] = source.later_ms
 
 
 def _add_findings(fields: Fields, event: Event) -> None:

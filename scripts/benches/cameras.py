@@ -1,0 +1,261 @@
+"""scripts/bench cameras: what network cameras without motion cost, from a real RTSP server.
+
+* ``--cameras`` 1080p cameras at 5 frames/s under one agent with the detector loaded: age of the
+  frames, bytes unread in the sockets, CPU, memory; beside a program that reads and decodes the
+  same streams and does nothing else. What is neither decoding nor invoke has a bar.
+* one camera at 10 frames/s in four ways: the main stream decoded, its keyframes alone, the small
+  stream with the main one kept for looks, and that with keyframes alone.
+
+The scene is textured and noisy, and nothing in it moves. The server runs beside, and its CPU is in
+no figure.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from msgspec import structs
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from edgeagent import assembly  # noqa: E402
+from edgeagent.agent import Agent, Engines  # noqa: E402
+from edgeagent.bench import percentile  # noqa: E402
+from edgeagent.clock import SystemClock  # noqa: E402
+from edgeagent.config import CameraConfig, Config  # noqa: E402
+from edgeagent.laps import StopWatch  # noqa: E402
+from edgeagent.sources import Source, open_source  # noqa: E402
+from tests.system.cameras import Camera, missing, write_units  # noqa: E402
+
+CACHE = ROOT / ".bench"
+MAX_REST_SHARE = 0.10
+MAX_AGE_S = 1.0
+GOP = 20
+NOISE_LEVELS = 2.0
+SETTLE_S = 5.0
+"""Connected, probed, warmed up: not measured."""
+
+
+def scene(width: int, height: int, frames: int = 2 * GOP) -> Path:
+    """Return the units of a scene in which nothing moves; made once."""
+    path = CACHE / f"scene-{width}x{height}-{frames}.units"
+    if not path.exists():
+        CACHE.mkdir(exist_ok=True)
+        write_units(path, _images(width, height, frames), GOP)
+    return path
+
+
+def _images(width: int, height: int, frames: int) -> Iterator[NDArray[np.uint8]]:
+    random = np.random.default_rng(1)
+    still = np.full((height, width), 110.0, np.float32)
+    for cell in (120, 40, 10):
+        blocks = random.normal(0, 18, (height // cell + 1, width // cell + 1))
+        still += np.kron(blocks, np.ones((cell, cell)))[:height, :width].astype(np.float32)
+    for _ in range(frames):
+        noisy = still + NOISE_LEVELS * random.standard_normal(still.shape, np.float32)
+        yield np.repeat(np.clip(noisy, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+@dataclass
+class Worker:
+    """One program under measurement; runs in a process of its own."""
+
+    kind: str
+    addresses: list[str]
+    seconds: float
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Spent:
+    """What it used, after the settling."""
+
+    cpu_s: float = 0.0
+    invoke_s: float = 0.0
+    frames: int = 0
+    dropped: int = 0
+    rss_mb: float = 0.0
+    unread_bytes: int = 0
+    ages_s: list[float] = field(default_factory=list)
+
+
+def measure(worker: Worker) -> Spent:
+    """Run ``worker`` and return what it said."""
+    command = [sys.executable, str(Path(__file__)), "--worker", json.dumps(asdict(worker))]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return Spent(**json.loads(told))
+
+
+def work(worker: Worker) -> Spent:
+    """Be the worker."""
+    spent = Spent()
+    begin = _begin_agents if worker.kind == "agent" else _begin_decoders
+    end = begin(worker, spent)
+    time.sleep(SETTLE_S)
+    before_s, spent.frames = time.process_time(), 0
+    spent.ages_s.clear()
+    until_s = time.monotonic() + worker.seconds
+    while time.monotonic() < until_s:
+        time.sleep(0.1)
+        spent.unread_bytes = max(spent.unread_bytes, _unread_bytes())
+    spent.cpu_s = time.process_time() - before_s
+    spent.rss_mb = _rss_mb()
+    end()
+    return spent
+
+
+def _begin_agents(worker: Worker, spent: Spent) -> Callable[[], None]:
+    engines = assembly.open_engines(Config().model)
+    sources = [_begin_agent(number, worker, engines, spent) for number in _numbers(worker)]
+
+    def end() -> None:
+        spent.dropped = sum(source.dropped for source in sources)
+        for source in sources:
+            source.close()
+
+    return end
+
+
+def _numbers(worker: Worker) -> range:
+    return range(len(worker.addresses))
+
+
+def _begin_agent(number: int, worker: Worker, engines: Engines, spent: Spent) -> Source:
+    camera = CameraConfig(name=f"c{number}", address=worker.addresses[number], fps=60.0)
+    camera = structs.replace(camera, **worker.settings)
+    clock = SystemClock()
+    agent = Agent(camera, Config(), engines, clock)
+    source = open_source(camera, clock, attention=agent.attention)
+    watch = StopWatch()
+
+    def look() -> None:
+        for frame in source.frames():
+            spent.frames += 1
+            spent.ages_s.append(clock.mono_s() - frame.mono_s)
+            watch.start()
+            agent.see(frame, watch)
+            spent.invoke_s += sum(watch.laps_ns.get("invoke", [])) / 1e9
+            watch.laps_ns.clear()
+
+    threading.Thread(target=look, daemon=True).start()
+    return source
+
+
+def _begin_decoders(worker: Worker, spent: Spent) -> Callable[[], None]:
+    def decode(address: str) -> None:
+        options = {"rtsp_transport": "tcp", "fflags": "nobuffer"}
+        with av.open(address, options=options) as container:
+            container.streams.video[0].codec_context.thread_count = 1
+            for _ in container.decode(video=0):
+                spent.frames += 1
+
+    for address in worker.addresses:
+        threading.Thread(target=decode, args=(address,), daemon=True).start()
+    return lambda: None
+
+
+def _unread_bytes() -> int:
+    """Return the most that lies unread in a socket of this network name space."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return max((int(row[4].split(":")[1], 16) for row in rows if row[3] == "01"), default=0)
+
+
+def _rss_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def many(cameras: int, seconds: float) -> dict[str, float]:
+    """Return the figures of ``cameras`` 1080p cameras at 5 frames/s."""
+    clip = scene(1920, 1080)
+    server = Camera(*[f"c{number}={clip}@5" for number in range(cameras)])
+    server.start()
+    try:
+        addresses = [server.url(f"c{number}") for number in range(cameras)]
+        bare, ours = (measure(Worker(kind, addresses, seconds)) for kind in ("bare", "agent"))
+    finally:
+        server.kill()
+    ages = sorted(ours.ages_s)
+    rest_s = ours.cpu_s - ours.invoke_s - bare.cpu_s * ours.frames / bare.frames
+    return {
+        "frames": ours.frames,
+        "frames_sent": cameras * 5 * seconds,
+        "dropped": ours.dropped,
+        "age_p50_ms": percentile(ages, 0.5) * 1000,
+        "age_p99_ms": percentile(ages, 0.99) * 1000,
+        "age_max_ms": ages[-1] * 1000,
+        "unread_bytes": ours.unread_bytes,
+        "cpu_percent": ours.cpu_s / seconds * 100,
+        "decode_percent": bare.cpu_s * ours.frames / bare.frames / seconds * 100,
+        "invoke_percent": ours.invoke_s / seconds * 100,
+        "rest_share": rest_s / ours.cpu_s,
+        "rss_mb": ours.rss_mb,
+    }
+
+
+def ways(seconds: float) -> dict[str, float]:
+    """Return CPU, in percent of one core, of one quiet camera watched in four ways."""
+    server = Camera(f"main={scene(1920, 1080)}@10", f"small={scene(640, 360)}@10")
+    server.start()
+    main, small = server.url("main"), server.url("small")
+    told = {
+        "main": (main, {}),
+        "main, keyframes": (main, {"idle": "keyframes"}),
+        "small, main on demand": (small, {"detail": main}),
+        "small, main on demand, keyframes": (small, {"detail": main, "idle": "keyframes"}),
+    }
+    try:
+        return {
+            name: measure(Worker("agent", [address], seconds, settings)).cpu_s / seconds * 100
+            for name, (address, settings) in told.items()
+        }
+    finally:
+        server.kill()
+
+
+def show(figures: dict[str, float], quiet: dict[str, float], cameras: int) -> None:
+    """Print both for a person."""
+    print(f"{cameras} cameras, 1920x1080 H.264 at 5 frames/s, nothing moves")
+    for name, value in figures.items():
+        print(f"  {name:<36}{value:>10.3f}")
+    print("one quiet camera, 1920x1080 and 640x360 at 10 frames/s, keyframe each 2 s: CPU %")
+    for name, value in quiet.items():
+        print(f"  {name:<36}{value:>10.2f}  {value / quiet['main']:.2f} of the first")
+
+
+def main() -> int:
+    """Measure, print, and return 1 where a bar is missed."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--cameras", type=int, default=4)
+    arguments.add_argument("--seconds", type=float, default=20.0)
+    arguments.add_argument("--json", action="store_true")
+    arguments.add_argument("--worker", help=argparse.SUPPRESS)
+    asked = arguments.parse_args()
+    if asked.worker:
+        print(json.dumps(asdict(work(Worker(**json.loads(asked.worker))))))
+        return 0
+    if what := missing():
+        print(what, file=sys.stderr)
+        return 69
+    figures, quiet = many(asked.cameras, asked.seconds), ways(asked.seconds / 2)
+    if asked.json:
+        print(json.dumps({"cameras": figures, "quiet": quiet}))
+    else:
+        show(figures, quiet, asked.cameras)
+    good = figures["rest_share"] < MAX_REST_SHARE and figures["age_max_ms"] < MAX_AGE_S * 1000
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
