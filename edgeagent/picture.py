@@ -4,16 +4,19 @@ Outside the daemon's import closure: nothing that `edgeagent run` imports can ma
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeagent.config import CameraConfig
 from edgeagent.findings import WHOLE, Box
 from edgeagent.frame import Picture
+from edgeagent.polygon import Point
 from edgeagent.preprocess import fit
 from edgeagent.tensor import Tensor, TensorSpec
 
@@ -22,8 +25,15 @@ Pixels = NDArray[np.uint8]
 
 TICKS = 10
 """The ruler's marks: every tenth of the frame."""
-RULER = (255, 200, 0)
-MOVED = (255, 0, 0)
+Colour = tuple[int, int, int]
+RULER: Colour = (255, 200, 0)
+ZONES: Mapping[str, Colour] = {
+    "count": (0, 220, 0),
+    "ignore": (120, 120, 120),
+    "only": (0, 160, 255),
+}
+LINE: Colour = (255, 0, 255)
+MOVED: Colour = (255, 0, 0)
 STILL_MODE = 0o600
 """Only its owner may read a picture."""
 
@@ -91,7 +101,45 @@ def ruled(pixels: Pixels) -> Pixels:
     return drawn
 
 
-def outlined(pixels: Pixels, boxes: Sequence[Box], colour: tuple[int, int, int]) -> Pixels:
+def celled(pixels: Pixels, cell_px: int, luma_px: tuple[int, int]) -> Pixels:
+    """Return a copy with the motion cells' edges darkened.
+
+    Args:
+        pixels: the picture, in any size.
+        cell_px: size of a cell in pixels of the luma plane.
+        luma_px: width and height of that plane.
+    """
+    drawn = pixels.copy()
+    for axis, length in ((1, luma_px[0]), (0, luma_px[1])):
+        scale = drawn.shape[axis] / length
+        at = (np.arange(cell_px, length, cell_px) * scale).astype(int)
+        edge = (slice(None), at) if axis else (at,)
+        drawn[edge] //= 2
+    return drawn
+
+
+def lined(pixels: Pixels, points: Sequence[Point], colour: Colour) -> Pixels:
+    """Return a copy with straight lines from each of ``points`` (frame fractions) to the next."""
+    drawn = pixels.copy()
+    rows, columns = drawn.shape[:2]
+    for (ax, ay), (bx, by) in pairwise(points):
+        steps = max(rows, columns) + 1
+        x = (np.linspace(ax, bx, steps) * columns).astype(int).clip(0, columns - 1)
+        y = (np.linspace(ay, by, steps) * rows).astype(int).clip(0, rows - 1)
+        drawn[y, x] = colour
+    return drawn
+
+
+def placed(pixels: Pixels, camera: CameraConfig) -> Pixels:
+    """Return a copy with the zones and lines of ``camera`` drawn in the colours of their kind."""
+    for zone in camera.zone:
+        pixels = lined(pixels, [*zone.polygon, zone.polygon[0]], ZONES[zone.kind])
+    for line in camera.line:
+        pixels = lined(pixels, [line.start, line.end], LINE)
+    return pixels
+
+
+def outlined(pixels: Pixels, boxes: Sequence[Box], colour: Colour) -> Pixels:
     """Return a copy with the outlines of ``boxes`` drawn on it."""
     drawn = pixels.copy()
     rows, columns = drawn.shape[:2]

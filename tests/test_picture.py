@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgeagent import picture
+from edgeagent.config import CameraConfig, LineConfig, ZoneConfig
 from edgeagent.findings import Box
 from edgeagent.frame import BT601, Picture
 
@@ -50,6 +51,25 @@ def test_what_moved_is_outlined() -> None:
     assert drawn[2, 2:9].min() == 9
     assert drawn[9, 2:9].min() == 9
     assert drawn[5, 5].max() == 0
+
+
+def test_zones_and_lines_are_drawn_where_they_are() -> None:
+    camera = CameraConfig(
+        zone=[ZoneConfig(kind="ignore", polygon=[(0.1, 0.1), (0.5, 0.1), (0.5, 0.5)])],
+        line=[LineConfig(start=(0.0, 0.9), end=(1.0, 0.9))],
+    )
+    drawn = picture.placed(np.zeros((100, 200, 3), np.uint8), camera)
+    assert tuple(drawn[10, 60]) == picture.ZONES["ignore"]
+    assert tuple(drawn[30, 60]) == picture.ZONES["ignore"]
+    assert tuple(drawn[90, 150]) == picture.LINE
+    assert tuple(drawn[50, 150]) == (0, 0, 0)
+
+
+def test_motion_cells_are_drawn_in_the_scale_of_the_luma_plane() -> None:
+    drawn = picture.celled(np.full((96, 160, 3), 200, np.uint8), 8, (80, 48))
+    assert drawn[5, 16].max() == 100
+    assert drawn[16, 5].max() == 100
+    assert drawn[5, 8].max() == 200
 
 
 def test_a_still_is_readable_by_its_owner_alone_and_never_overwrites(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings file")
     parser.add_argument("--state", type=Path, help="state folder of the agent that lends it")
     parser.add_argument("--still", type=Path, metavar="FILE.png", help="write a still instead")
+    parser.add_argument("--cells", action="store_true", help="draw the motion cells on a still")
     parser.add_argument(
         "--seconds", type=float, default=0.0, help="go on showing for so long, with what moves"
     )
@@ -35,13 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show one picture, or a film of them, or write a still that only its owner can read."""
-    camera = _chosen(settings.load(options.config), options.camera)
+    config = settings.load(options.config)
+    camera = _chosen(config, options.camera)
     folder = control.runtime_folder(options.state or state_folder())
     with control.asked(folder, {"do": "lend", "camera": camera.name}):
         if options.still:
-            _still(camera, options.still)
+            _still(camera, options.still, config.motion.cell_px if options.cells else 0)
         else:
-            _show(camera, options.seconds)
+            _show(camera, config.motion, options.seconds)
+    for text in _places(camera):
+        print(text)
     return 0
 
 
@@ -53,26 +57,46 @@ def _chosen(config: Config, name: str | None) -> CameraConfig:
     return named[0]
 
 
-def _still(camera: CameraConfig, path: Path) -> None:
+def _places(camera: CameraConfig) -> Iterator[str]:
+    """Say which zone and line is which, as their names cannot be drawn."""
+    for zone in camera.zone:
+        colour = ", ".join(map(str, picture.ZONES[zone.kind]))
+        yield f"zone {zone.name}: {zone.kind}, {len(zone.polygon)} corners, drawn in RGB {colour}"
+    for line in camera.line:
+        yield f"line {line.name}: from {line.start} to {line.end}; left of it to right of it is in"
+
+
+def _still(camera: CameraConfig, path: Path, cell_px: int) -> None:
     for number, frame in enumerate(_frames(camera)):
         if number >= SETTLE_FRAMES:
-            pixels = picture.scaled(frame.picture, *frame.picture.size_px)
-            try:
-                picture.save_still(picture.ruled(pixels), path)
-            except OSError as error:
-                raise UsageError(f"{path}: {error.strerror}; name a new file") from error
-            print(f"{path}: {pixels.shape[1]}x{pixels.shape[0]}, a line at every tenth")
+            _save(_drawn(frame, camera, cell_px), path)
             return
 
 
-def _show(camera: CameraConfig, seconds: float) -> None:
-    gate, end_s = MotionGate(MotionConfig()), time.monotonic() + seconds
+def _drawn(frame: Frame, camera: CameraConfig, cell_px: int) -> picture.Pixels:
+    pixels = picture.scaled(frame.picture, *frame.picture.size_px)
+    if cell_px:
+        rows, columns = frame.luma.shape
+        pixels = picture.celled(pixels, cell_px, (columns, rows))
+    return picture.placed(picture.ruled(pixels), camera)
+
+
+def _save(pixels: picture.Pixels, path: Path) -> None:
+    try:
+        picture.save_still(pixels, path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; name a new file") from error
+    print(f"{path}: {pixels.shape[1]}x{pixels.shape[0]}, a line at every tenth")
+
+
+def _show(camera: CameraConfig, motion_config: MotionConfig, seconds: float) -> None:
+    gate, end_s = MotionGate(motion_config), time.monotonic() + seconds
     for number, frame in enumerate(_frames(camera)):
         motion = gate.admit(frame)
         if number < SETTLE_FRAMES:
             continue
         last = time.monotonic() >= end_s
-        print(f"{HOME if seconds else ''}{_text(frame, motion)}", flush=True)
+        print(f"{HOME if seconds else ''}{_text(frame, camera, motion)}", flush=True)
         if last:
             return
 
@@ -83,10 +107,10 @@ def _frames(camera: CameraConfig) -> Iterator[Frame]:
     return open_source(camera, SystemClock(), password=password).frames()
 
 
-def _text(frame: Frame, motion: Motion | None) -> str:
+def _text(frame: Frame, camera: CameraConfig, motion: Motion | None) -> str:
     columns, lines = shutil.get_terminal_size()
     size = picture.fitting(frame.picture, columns - 4, lines - 3)
-    pixels = picture.scaled(frame.picture, *size)
+    pixels = picture.placed(picture.scaled(frame.picture, *size), camera)
     if motion:
         pixels = picture.outlined(pixels, motion.regions, picture.MOVED)
     return picture.half_blocks(pixels)
