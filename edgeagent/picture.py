@@ -29,7 +29,7 @@ Colour = tuple[int, int, int]
 RULER: Colour = (255, 200, 0)
 ZONES: Mapping[str, Colour] = {
     "count": (0, 220, 0),
-    "ignore": (120, 120, 120),
+    "ignore": (255, 110, 60),
     "only": (0, 160, 255),
 }
 LINE: Colour = (255, 0, 255)
