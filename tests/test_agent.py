@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,7 +13,15 @@ from msgspec.structs import replace
 from edgeagent import event as events
 from edgeagent.agent import Agent, Engines
 from edgeagent.clock import ManualClock
-from edgeagent.config import CameraConfig, Config, EventsConfig, MotionConfig
+from edgeagent.config import (
+    ArmedConfig,
+    CameraConfig,
+    Config,
+    EventsConfig,
+    LineConfig,
+    MotionConfig,
+    ZoneConfig,
+)
 from edgeagent.engines.scripted import Scripted
 from edgeagent.event import Event
 from edgeagent.findings import Box
@@ -175,6 +185,84 @@ def test_run_puts_every_event_and_ends_with_its_source() -> None:
     agent.run(Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=60)), taken.append)
     assert [event.kind for event in taken] == ["motion", "object", "count"]
     assert agent.health.stuck(1e9, 1.0) == []
+
+
+# The square walks from the left edge to the right in 8 s.
+GATE = LineConfig(name="gate", start=(0.5, 1.0), end=(0.5, 0.0))
+RIGHT = [(0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)]
+EVERYWHERE = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+
+
+def placed(**places: Any) -> CameraConfig:  # noqa: ANN401
+    return msgspec.structs.replace(CAMERA, **places)
+
+
+def told_of(camera: CameraConfig, frames: int = 100, config: Config = CONFIG) -> list[Event]:
+    taken: list[Event] = []
+    agent = Agent(camera, config, Engines(Scripted(DETECTOR, sees_the_square)), ManualClock())
+    source = Synthetic(CAMERA, ManualClock(), False, script=Script(end_at=frames))
+    agent.run(source, taken.append)
+    return taken
+
+
+def test_a_crossing_is_told_with_its_direction_and_summed_up_at_the_end() -> None:
+    told = told_of(placed(line=[GATE]), frames=70)
+    assert [event.kind for event in told] == ["motion", "object", "cross", "count"]
+    crossed, counted = told[2:]
+    assert (crossed.line, crossed.tracks, crossed.names[0][0]) == ("gate", ((1, "in"),), "cat")
+    assert counted.counts == {"cat": 1}
+    assert counted.tally is not None
+    assert counted.tally.lines == {"gate": {"cat": (1, 0)}}
+
+
+def test_a_visit_ends_when_the_thing_has_gone() -> None:
+    zone = ZoneConfig(name="yard", polygon=RIGHT)
+    often = msgspec.structs.replace(CONFIG.events, heartbeat_s=1.0)
+    config = msgspec.structs.replace(CONFIG, events=often)
+    told = [e for e in told_of(placed(zone=[zone]), 130, config) if e.kind == "zone"]
+    assert [event.tracks for event in told[:2]] == [((1, "in"),), ((1, "out"),)]
+    assert 3.0 <= told[1].durations_s[0] <= 4.5
+
+
+def test_what_moves_in_a_mask_reaches_neither_the_model_nor_the_wire() -> None:
+    engine = Scripted(DETECTOR)
+    zone = ZoneConfig(name="tree", kind="ignore", polygon=EVERYWHERE)
+    agent = Agent(placed(zone=[zone]), CONFIG, Engines(engine), ManualClock())
+    assert see_all(agent, 100) == []
+    assert engine.saw == []
+    assert agent.health.counted("moved_total.yard") == 0
+
+
+def test_what_stands_in_a_mask_for_its_label_is_not_said() -> None:
+    zone = ZoneConfig(name="cats", kind="ignore", polygon=EVERYWHERE, labels=["cat"])
+    assert {event.kind for event in told_of(placed(zone=[zone]))} == {"motion"}
+
+
+def test_counts_withheld_are_said_when_speech_is_allowed_again() -> None:
+    slow = msgspec.structs.replace(CONFIG.events, per_minute=1.0)
+    told = told_of(placed(line=[GATE]), 100, msgspec.structs.replace(CONFIG, events=slow))
+    assert [event.kind for event in told] == ["motion", "cross", "count"]
+
+
+def test_a_zone_is_taken_over_while_it_runs() -> None:
+    agent = new_agent()
+    zone = ZoneConfig(name="tree", kind="ignore", polygon=EVERYWHERE)
+    agent.retune(msgspec.structs.replace(CONFIG, camera=[placed(zone=[zone])]))
+    assert see_all(agent, 60) == []
+
+
+def test_a_camera_that_is_not_armed_takes_frames_and_says_nothing() -> None:
+    clock, engine = ManualClock(wall_ms=1_700_000_000_000), Scripted(DETECTOR)
+    today = datetime.fromtimestamp(1_700_000_000, UTC).astimezone()
+    other = "mon" if today.weekday() == 3 else "thu"
+    camera = placed(armed=[ArmedConfig(start="00:00", end="23:59", days=[other])])
+    agent = Agent(camera, CONFIG, Engines(engine), clock)
+    assert see_all(agent, 100) == []
+    assert agent.health.counted("frames_total.yard") == 100
+    assert engine.saw == []
+    clock.is_trusted = False
+    untrusting = Agent(camera, CONFIG, Engines(engine), clock)
+    assert [event.kind for _, event in see_all(untrusting, 60)] == ["motion"]
 
 
 @pytest.mark.parametrize("size", [(33, 47), (1920, 1080), (320, 1000)])

@@ -1,5 +1,6 @@
 """The settings file: its faults, its defaults, and what a change means."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -50,10 +51,109 @@ def test_every_fault_is_reported_at_once_with_its_line_and_cure(tmp_path: Path) 
     )
 
 
+PLACES = """\
+[[camera]]
+name = "a"
+source = "synthetic"
+[[camera.zone]]
+name = "crossed"
+polygon = [[0, 0], [1, 1], [1, 0], [0, 1]]
+[[camera]]
+name = "b"
+source = "synthetic"
+[[camera.zone]]
+name = "z"
+polygon = [[0, 0], [1, 0]]
+[[camera.zone]]
+name = "z"
+knd = "ignore"
+polygon = [
+  [0, 0],
+  [1.5, 0],
+  [1, 1],
+]
+min_size = 0.5
+max_size = 0.25
+[[camera.zone]]
+name = "bare"
+[[camera.line]]
+name = "gate"
+from = [0.5, 0.5]
+to = [0.5, 0.5]
+[[camera.armed]]
+from = "25:00"
+days = ["mo"]
+"""
+
+
+def test_zones_lines_and_hours_are_checked_at_once_each_at_its_own_line(tmp_path: Path) -> None:
+    few = "is not a list of 3 to 64 points [x, y] within 0 to 1"
+    assert faults_of(PLACES, tmp_path) == (
+        f"12: camera[1].zone[0].polygon: [[0, 0], [1, 0]] {few}",
+        "15: camera[1].zone[1].knd: no such setting; did you mean 'kind'?",
+        f"16: camera[1].zone[1].polygon: [[0, 0], [1.5, 0], [1, 1]] {few}",
+        "30: camera[1].armed[0].from: '25:00' is not a text like ^([01][0-9]|2[0-3]):[0-5][0-9]$",
+        "31: camera[1].armed[0].days: ['mo'] is not a list of any of mon, tue, wed, thu, fri, sat, "
+        "sun",
+        "6: camera[0].zone[0].polygon: crosses or touches itself; give each corner once, in order",
+        "14: camera[1].zone[1].name: 'z' is taken by another of this camera's",
+        "21: camera[1].zone[1].min_size: 0.5 is more than max_size, 0.25",
+        " camera[1].zone[2].polygon: zone 'bare' has no polygon; give 3 or more corners",
+        "28: camera[1].line[0].to: line 'gate' has no length; from and to must differ",
+    )
+
+
+def test_too_many_zones_and_zones_that_are_no_tables_are_faults() -> None:
+    triangle = [[0, 0], [1, 0], [1, 1]]
+    zones = [{"name": f"z{n}", "polygon": triangle} for n in range(17)]
+    camera = {"name": "a", "source": "synthetic"}
+    for zone, fault in (
+        (zones, "camera[0].zone: there are 17 tables; at most 16 are taken"),
+        (3, "camera[0].zone: must be one or more tables; write each as [[camera.zone]]"),
+        ([3], r"camera[0].zone[0]: 3 is not a table; write it as [[camera.zone]]"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(fault)):
+            settings.parse({"camera": [{**camera, "zone": zone}]})
+
+
+def test_the_examples_of_the_sample_are_settings(tmp_path: Path) -> None:
+    lines = check.sample().splitlines()
+    file = tmp_path / "edgeagent.toml"
+    file.write_text("\n".join(re.sub(r"^#(?=[^ ])", "", line) for line in lines))
+    (camera,) = settings.load(file).camera
+    assert [zone.name for zone in camera.zone] == ["pavement"]
+    assert [(line.start, line.end) for line in camera.line] == [((0.5, 1.0), (0.5, 0.5))]
+    assert [window.days[0] for window in camera.armed] == ["mon"]
+
+
+def test_sensitivity_is_a_word_or_a_number() -> None:
+    factors = [
+        settings.parse({"motion": {"sensitivity": given}}).motion.factor
+        for given in ("low", "normal", "high", 2, 0.5)
+    ]
+    assert factors == [0.7, 1.0, 1.5, 2, 0.5]
+
+
+def test_a_zone_that_came_or_went_is_a_change_to_be_taken_over_at_once() -> None:
+    bare = settings.parse({"camera": [{"name": "a", "source": "synthetic"}]})
+    line = {"name": "gate", "from": [0, 0], "to": [1, 1]}
+    lined = settings.parse({"camera": [{"name": "a", "source": "synthetic", "line": [line]}]})
+    for one, two in ((bare, lined), (lined, bare)):
+        assert settings.changes(one, two) == [
+            settings.Change(f"camera[0].line[0].{key}", Reload.LIVE)
+            for key in ("name", "from", "to", "labels")
+        ]
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("[mqtt]\nport = 'x'", "2: mqtt.port: 'x' is not a whole number within 0 to 65535"),
+        (
+            "[motion]\nsensitivity = 'medium'",
+            "2: motion.sensitivity: 'medium' is not one of low, normal, high or a number within "
+            "0.25 to 4",
+        ),
         ("[mqtt]\ntls = 1", "2: mqtt.tls: 1 is not true or false"),
         ("[mqtt]\nprotocol = '4'", "2: mqtt.protocol: '4' is not one of 5, 3.1.1"),
         ("[motion]\ncell_px = 9", "2: motion.cell_px: 9 is none of 4, 8 and 16 px"),

@@ -11,7 +11,16 @@ from msgspec.structs import replace
 from edgeagent import event
 from edgeagent.clock import ManualClock
 from edgeagent.event import Event, MotionPart, Source, VectorPart, When
-from edgeagent.findings import Notice
+from edgeagent.findings import (
+    Box,
+    Counts,
+    Crossing,
+    Detection,
+    Notice,
+    Phase,
+    Told,
+    Visit,
+)
 from edgeagent.health import Health
 from edgeagent.identity import Identity
 from edgeagent.wire.json import (
@@ -125,6 +134,51 @@ def test_motion_goes_as_numbers_and_a_grid() -> None:
     }  # fmt: skip
 
 
+def test_crossings_visits_and_counts_name_their_places() -> None:
+    cat = Detection("cat", 0.87654, Box(0.1, 0.1, 0.2, 0.2))
+    told = Told(
+        (Crossing("gate", Phase.OUT, 3, cat),),
+        (Visit("yard", Phase.IN, 3, cat, 0.0), Visit("yard", Phase.OUT, 2, cat, 12.345)),
+        Counts(60.0, {"cat": 2}, {"yard": {"cat": 1}}, {"gate": {"cat": 4}}, {"gate": {"dog": 1}}),
+    )
+    crossed, visited, counted = (sent(e) for e in event.from_told(told, Source("front"), THEN))
+    assert [part["k"] for part in (crossed, visited, counted)] == ["cross", "zone", "count"]
+    assert (crossed["line"], crossed["cls"], crossed["trk"]) == (
+        "gate",
+        [["cat", 0.877]],
+        [[3, "out"]],
+    )
+    assert (visited["zone"], visited["trk"], visited["dur"]) == (
+        "yard",
+        [[3, "in"], [2, "out"]],
+        [0.0, 12.3],
+    )
+    assert (counted["per"], counted["n"], counted["zn"], counted["ln"]) == (
+        60.0,
+        {"cat": 2},
+        {"yard": {"cat": 1}},
+        {"gate": {"cat": [4, 0], "dog": [0, 1]}},
+    )
+
+
+def test_many_crossings_are_told_in_portions_and_none_is_left_out() -> None:
+    cat = Detection("cat", 0.9, Box(0.1, 0.1, 0.2, 0.2))
+    told = Told(tuple(Crossing("gate", Phase.IN, n, cat) for n in range(250)))
+    parts = [sent(e) for e in event.from_told(told, Source("front"), THEN)]
+    assert [track for part in parts for track, _ in part["trk"]] == list(range(250))
+
+
+def test_the_largest_count_there_can_be_fits_a_broker() -> None:
+    places = {f"{n:02d}" + "z" * 30: {f"{m:02d}" + "ü" * 90: 10**6 for m in range(40)}
+              for n in range(40)}  # fmt: skip
+    labels = {f"{n:03d}" + "ü" * 90: 10**6 for n in range(200)}
+    told = Told(counts=Counts(1e6, labels, places, places, places))
+    (huge,) = event.from_told(told, Source("front"), THEN)
+    fields = sent(huge)
+    assert len(fields["zn"]) == len(fields["ln"]) == 16
+    assert len(to_json(huge, IDENTITY, CLOCK, KERNEL)) < PAYLOAD_MAX_BYTES
+
+
 @pytest.mark.parametrize(
     ("dtype", "short", "bytes_each"), [("uint8", "u8", 1), ("int8", "s8", 1), ("float32", "f32", 4)]
 )
@@ -221,6 +275,12 @@ def test_the_largest_event_there_can_be_fits_a_broker() -> None:
         {"box": [[0, 0, 1, 1.2]]},
         {"tsq": 0},
         {"from": 1, "to": 2},
+        {"zone": "z" * 65},
+        {"dur": [-1]},
+        {"ln": {"gate": {"cat": [1]}}},
+        {"k": "zone"},
+        {"k": "cross"},
+        {"k": "count"},
     ],
 )
 def test_the_schema_bounds_every_field(wrong: dict[str, Any]) -> None:
