@@ -19,7 +19,7 @@ from edgeagent.config import CameraConfig
 from edgeagent.errors import CameraError
 from edgeagent.sources import Source, open_source
 from edgeagent.sources.video import Video
-from edgeagent.sources.video_input import input_of
+from edgeagent.sources.video_address import input_of
 
 FPS = 20
 Serve = Callable[["Stream"], str]

@@ -18,7 +18,8 @@ from edgeagent.config import CameraConfig
 from edgeagent.errors import CameraError
 from edgeagent.sources import Source, open_source
 from edgeagent.sources.video import Video
-from edgeagent.sources.video_input import descriptor_of, input_of, is_readable
+from edgeagent.sources.video_address import input_of
+from edgeagent.sources.video_input import descriptor_of, is_readable
 
 Writer = Callable[..., Path]
 
@@ -212,6 +213,15 @@ def test_a_device_is_polled_through_the_descriptor_that_ffmpeg_keeps(tmp_path: P
         assert is_readable(held)
     finally:
         os.close(held)
+
+
+def test_a_device_that_is_unplugged_ends_the_wait_for_it_at_once() -> None:
+    near, far = os.pipe()
+    os.close(far)
+    begun_s = time.monotonic()
+    assert is_readable(near)
+    assert time.monotonic() - begun_s < 0.2
+    os.close(near)
 
 
 def test_a_missing_v4l2_device_is_a_camera_error_that_says_what_to_do() -> None:

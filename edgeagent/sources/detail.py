@@ -20,7 +20,8 @@ from edgeagent.frame import Detail, Frame
 from edgeagent.sources import Source
 from edgeagent.sources.gop import Gop
 from edgeagent.sources.timeline import LiveTimes
-from edgeagent.sources.video_input import Reader, input_of
+from edgeagent.sources.video_address import input_of
+from edgeagent.sources.video_input import Reader
 from edgeagent.sources.video_planes import picture_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig
 from edgeagent.frame import Frame, Picture
 from edgeagent.sources.timeline import ClipTimes, LiveTimes, Thinning, wait_until
-from edgeagent.sources.video_input import Reader, input_of
+from edgeagent.sources.video_address import input_of
+from edgeagent.sources.video_input import Reader
 from edgeagent.sources.video_planes import picture_of
 
 

@@ -1,79 +1,25 @@
-"""What a video address means, and reading it packet by packet without ever waiting for good."""
+"""Reading a video packet by packet, without ever waiting for good."""
 
 import select
 import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote, urlsplit
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from edgeagent.attention import Attention
-from edgeagent.config import CameraConfig
 from edgeagent.errors import CameraError
 from edgeagent.sources.gop import Gop
+from edgeagent.sources.video_address import Input, options_of
 
 SLICE_S = 0.5
 """A wait for a live camera is cut into slices so long, to look whether it should end. A slice that
 runs out in the middle of a network packet costs that picture, which is late enough to be lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """An address as FFmpeg wants it."""
-
-    shown: str
-    """How messages call it: with the camera's name, without a password."""
-    url: str = field(repr=False)
-    format: str | None = None
-    """Name of the demuxer; None: FFmpeg finds it out."""
-    options: dict[str, str] = field(default_factory=dict)
-    live: bool = False
-    """A stream or a device: it never ends, and nobody can wait for it at leisure."""
-    device: str = ""
-    """Path of the V4L2 device, "" for anything else."""
-
-
-def input_of(config: CameraConfig, password: str = "") -> Input:
-    """Return what ``config.address`` names: a stream, a V4L2 device or a file."""
-    address = config.address
-    shown = f"camera {config.name}: {address or '(no address)'}"
-    if "://" in address:
-        return Input(shown, _with_password(address, password), None, _stream_options(config), True)
-    if address.startswith("/dev/"):
-        return Input(shown, address, "v4l2", _device_options(config), True, address)
-    # The prefix keeps FFmpeg from taking a colon in the file's name for a protocol.
-    return Input(shown, f"file:{address}")
-
-
-def _with_password(address: str, password: str) -> str:
-    parts = urlsplit(address)
-    if not password or not parts.hostname:
-        return address
-    user, _, host = parts.netloc.rpartition("@")
-    secret = f"{user}:{quote(password, safe='')}@{host}"
-    return parts._replace(netloc=secret).geturl()
-
-
-def _stream_options(config: CameraConfig) -> dict[str, str]:
-    if not config.address.startswith(("rtsp://", "rtsps://")):
-        return {"fflags": "nobuffer"}
-    return {
-        "rtsp_transport": "tcp",  # over UDP a lost packet is a torn picture
-        "allowed_media_types": "video",
-        "fflags": "nobuffer",
-        "timeout": str(round(config.stall_s * 1e6)),  # of the socket, in microseconds
-    }
-
-
-def _device_options(config: CameraConfig) -> dict[str, str]:
-    return {"video_size": f"{config.width}x{config.height}", "framerate": f"{config.fps:g}"}
 
 
 class Reader:
@@ -158,7 +104,7 @@ class Reader:
         timeout = (self._stall_s, SLICE_S) if source.live else None
         try:
             container = av.open(
-                source.url, format=source.format, options=dict(source.options), timeout=timeout
+                source.url, format=source.format, options=options_of(source), timeout=timeout
             )
         except (av.FFmpegError, OSError, ValueError) as fault:
             raise self._error(_refusal(fault, self._cure())) from None
