@@ -43,4 +43,4 @@ def test_the_closure_holds_every_stage_and_no_plotting() -> None:
         path.stem if path.stem != "__init__" else path.parent.name for path in check().closure()
     }
     assert {"agent", "gate", "preprocess", "engines", "track", "outbox", "mqtt", "video"} <= names
-    assert not {"bench", "demo", "look", "picture", "replay"} & names
+    assert not {"bench", "demo", "look", "picture", "plot", "replay"} & names

@@ -84,7 +84,8 @@ class Background:
         self._still_s: Cells = np.zeros(shape, np.float32)
         self._before: Cells = np.zeros(shape, np.float32)
         self._sigma: Cells = np.zeros(shape, np.float32)
-        self._low: Cells = np.zeros(shape, np.float32)
+        self.low: Cells = np.zeros(shape, np.float32)
+        """The low threshold of each cell, in luma levels."""
         self._spare: Cells = np.zeros(shape, np.float32)
         self._sensitivity = 1.0
 
@@ -100,8 +101,8 @@ class Background:
         np.maximum(factor, 1, out=factor)
         np.sqrt(self.variance, out=self._sigma)
         self._sigma *= factor
-        np.multiply(self._sigma, LOW_SIGMAS / sensitivity, out=self._low)
-        np.maximum(self._low, LOW_LEVELS / sensitivity, out=self._low)
+        np.multiply(self._sigma, LOW_SIGMAS / sensitivity, out=self.low)
+        np.maximum(self.low, LOW_LEVELS / sensitivity, out=self.low)
 
     def compare(self, cells: Cells) -> int:
         """Set excess and moved from ``cells``; return how many cells moved."""
@@ -110,7 +111,7 @@ class Background:
 
     def judge(self) -> int:
         """Set moved anew from excess; return how many cells moved."""
-        np.greater(self.excess, self._low, out=self.moved)
+        np.greater(self.excess, self.low, out=self.moved)
         return int(np.count_nonzero(self.moved))
 
     def differ(self, cells: Cells) -> None:

@@ -17,6 +17,14 @@ from edgeagent.motion.components import Components, Group
 from edgeagent.motion.grid import CellGrid, Cells, Indices, Shape
 from edgeagent.motion.light import Light, LightFit
 from edgeagent.motion.pace import Pace
+from edgeagent.motion.story import (
+    LEARNING,
+    NO_GROUP,
+    OTHER_SCENE,
+    WORTH_A_LOOK,
+    Story,
+    suspects,
+)
 
 WARM_S, WARM_FRAMES = 0.75, 4
 """At least so long, and so many frames, are only learnt from."""
@@ -68,6 +76,7 @@ class _Scene:
         self._learnt_s = 0.0
         self._refreshed_s = 0.0
         self._lit_s = -AFTERGLOW_S
+        self._story: Story | None = None
         self._background.start(self._grid.measure(frame.luma))
         self._refresh()
 
@@ -75,12 +84,24 @@ class _Scene:
         self.config = config
         self._refresh()
 
+    def explain(self, luma: Plane, mono_s: float) -> Story:
+        """Do what `see` does, and tell why."""
+        story = self._story = Story(cells=self._cells, low=self._background.low.copy())
+        story.motion = self.see(luma, mono_s)
+        self._story = None
+        story.moved = self._background.moved.copy()
+        story.left = int(np.count_nonzero(story.moved))
+        story.over_low = story.over_low or story.left
+        if self._is_new():
+            story.verdict = LEARNING
+        return story
+
     def see(self, luma: Plane, mono_s: float) -> Motion | None:
         elapsed_s = self._pace.step(mono_s)
         self._frames += 1
         cells = self._grid.measure(luma)
         moved = self._background.compare(cells)
-        if self._frames <= WARM_FRAMES or self._pace.now_s < WARM_S:
+        if self._is_new():
             self._warm(cells, elapsed_s)
             return None
         self.quiet = moved < self.config.min_cells
@@ -88,6 +109,9 @@ class _Scene:
             self._quiet(cells, elapsed_s)
             return None
         return self._busy(cells, moved, elapsed_s)
+
+    def _is_new(self) -> bool:
+        return self._frames <= WARM_FRAMES or self._pace.now_s < WARM_S
 
     def _refresh(self) -> None:
         self._background.refresh(self.config.factor)
@@ -117,19 +141,33 @@ class _Scene:
     def _busy(self, cells: Cells, moved: int, elapsed_s: float) -> Motion | None:
         background = self._background
         background.differ(cells)
-        share_moved = moved / self._cells
-        light = None
+        share_moved, light = moved / self._cells, None
+        if self._story is not None:
+            self._story.over_low, self._story.verdict = moved, OTHER_SCENE
         if share_moved > FIT_SHARE and self._many_new():
             light = self._explain(cells)
             self._lit_s = self._pace.now_s
             moved = background.judge()
+            if self._story is not None:
+                self._story.fitted, self._story.light = True, light
         if self._is_another_scene(share_moved, moved / self._cells, light):
             self._adopt(cells, light)
             return None
         where = np.flatnonzero(background.moved)
         groups = self._find(where)
+        if self._story is not None:
+            self._tell(self._story, where, groups)
         self._learn(where, light, elapsed_s)
         return self._motion(groups) if groups else None
+
+    def _tell(self, story: Story, where: Indices, groups: list[Group]) -> None:
+        background, components = self._background, self._components
+        proof = background.proves(where)
+        story.verdict = WORTH_A_LOOK if groups else NO_GROUP
+        story.over_high = int(np.count_nonzero(proof))
+        story.suspects = suspects(
+            self._grid, background.moved, where, proof, components.confirmed, self.config.min_cells
+        )
 
     def _many_new(self) -> bool:
         where = np.flatnonzero(self._background.moved)
@@ -217,9 +255,19 @@ class MotionGate:
         Frames of one view, in order. When the size of the luma plane changes, the gate begins
         afresh: the first 0.75 s of a view are only learnt from.
         """
+        return self._view(frame).see(frame.luma, frame.mono_s)
+
+    def explain(self, frame: Frame) -> Story:
+        """Admit ``frame`` as `admit` does, and return why it was or was not let through.
+
+        For one who asks: it works everything out twice. What it is not asked costs nothing.
+        """
+        return self._view(frame).explain(frame.luma, frame.mono_s)
+
+    def _view(self, frame: Frame) -> _Scene:
         if self._scene is None or frame.luma.shape != self._scene.size_px:
             self._scene = _Scene(frame, self._config)
-        return self._scene.see(frame.luma, frame.mono_s)
+        return self._scene
 
     def retune(self, config: MotionConfig) -> None:
         """Take over changed settings; another ``cell_px`` begins afresh."""
