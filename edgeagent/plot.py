@@ -53,7 +53,7 @@ def draw(sheet: Sheet, file: Path) -> None:
     _draw_cells(figure, places["A"], sheet.activity, "share of the frames in which a cell moved")
     _draw_cells(figure, places["L"], sheet.low, "low threshold, luma levels (mean)")
     try:
-        FigureCanvasAgg(figure).print_png(str(file))
+        FigureCanvasAgg(figure).print_png(str(file))  # type: ignore[no-untyped-call]
     except OSError as error:
         raise UsageError(f"--plot {file}: {error.strerror}") from None
 
