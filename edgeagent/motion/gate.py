@@ -158,6 +158,8 @@ class _Scene:
         if self._story is not None:
             self._tell(self._story, where, groups)
         self._learn(where, light, elapsed_s)
+        # A few strayed cells are no group: each keyframe has some, being sharper than the rest.
+        self.quiet = not self._components.groups.size
         return self._motion(groups) if groups else None
 
     def _tell(self, story: Story, where: Indices, groups: list[Group]) -> None:
@@ -246,7 +248,7 @@ class MotionGate:
 
     @property
     def quiet(self) -> bool:
-        """Whether too little differed in the last frame to be anything, explained or not."""
+        """Whether nothing in the last frame could be the beginning of motion."""
         return self._scene is not None and self._scene.quiet
 
     def admit(self, frame: Frame) -> Motion | None:

@@ -43,7 +43,10 @@ MAX_REST_SHARE = 0.10
 MAX_AGE_S = 1.0
 GOP = 20
 NOISE_LEVELS = 4.0
-"""Of the sensor: so much makes 1080p at 10 frames/s 1 to 3 Mbit/s, as cameras are set to."""
+"""Standard deviation of the sensor's, in luma levels."""
+PIXELS_A_BYTE = 70
+"""The encoder keeps to a byte for so many: 1080p at 10 frames/s is 2.4 Mbit/s, as cameras are set
+to."""
 SETTLE_S = 8.0
 """Connected, probed, warmed up: not measured."""
 
@@ -53,7 +56,7 @@ def scene(width: int, height: int, frames: int = 2 * GOP) -> Path:
     path = CACHE / f"scene-{width}x{height}-{frames}.units"
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
-        write_units(path, _images(width, height, frames), GOP)
+        write_units(path, _images(width, height, frames), GOP, width * height // PIXELS_A_BYTE)
     return path
 
 

@@ -42,12 +42,15 @@ def greys(width: int, height: int, levels: Sequence[int]) -> Iterator[Image]:
     return (np.full((height, width, 3), level, np.uint8) for level in levels)
 
 
-def write_units(path: Path, images: Iterator[Image], gop: int) -> Path:
-    """Encode RGB ``images`` for `rtsp_server.py`, a keyframe each ``gop``."""
+def write_units(path: Path, images: Iterator[Image], gop: int, frame_bytes: int = 0) -> Path:
+    """Encode RGB ``images`` for `rtsp_server.py`, a keyframe each ``gop``.
+
+    With ``frame_bytes`` the encoder keeps to so many on average, and uses them, as cameras do.
+    """
     encoder: VideoCodecContext | None = None
     with path.open("wb") as file:
         for number, image in enumerate(images):
-            encoder = encoder or _encoder(image.shape[1], image.shape[0], gop)
+            encoder = encoder or _encoder(image.shape[1], image.shape[0], gop, frame_bytes)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
             frame.pts = number
             _write(file.write, encoder.encode(frame))
@@ -56,12 +59,15 @@ def write_units(path: Path, images: Iterator[Image], gop: int) -> Path:
     return path
 
 
-def _encoder(width: int, height: int, gop: int) -> VideoCodecContext:
+def _encoder(width: int, height: int, gop: int, frame_bytes: int) -> VideoCodecContext:
     made = av.CodecContext.create("libx264", "w")
     made.width, made.height, made.pix_fmt, made.gop_size = width, height, "yuv420p", gop
     made.time_base, made.framerate = Fraction(1, 25), Fraction(25)
     # As cameras do: no frame waits for a later one, keyframes at equal distances.
     options = {"preset": "veryfast", "tune": "zerolatency", "x264-params": "scenecut=0:threads=2"}
+    if frame_bytes:
+        made.bit_rate = frame_bytes * 8 * 25
+        options |= {"maxrate": str(made.bit_rate), "bufsize": str(2 * made.bit_rate)}
     made.options = options
     return made
 
