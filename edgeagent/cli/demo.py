@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     clip = None if options.camera else options.clip or clips.demo()
     facts = clip_facts(clip) if clip else None
     account, began_s = demo.Account(), time.monotonic()
+    # Asked to end in either way, it ends its agent first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The broker's own log would stand between the events.
     logging.getLogger("iotcore").setLevel(logging.WARNING)
 
