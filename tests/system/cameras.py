@@ -131,13 +131,21 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._sockets = [self._listener]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._begin(self._accept)
 
     def close(self) -> None:
         for held in self._sockets:
             with suppress(OSError):
                 held.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+        for held in self._sockets:
             held.close()
+
+    def _begin(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -147,8 +155,8 @@ class Relay:
                 # Small buffers, so that a slow network is felt at its other end.
                 far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
                 self._sockets += [near, far]
-                for pair in ((near, far), (far, near)):
-                    threading.Thread(target=self._carry, args=pair, daemon=True).start()
+                self._begin(self._carry, near, far)
+                self._begin(self._carry, far, near)
 
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):

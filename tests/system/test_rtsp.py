@@ -1,5 +1,6 @@
 """A network camera as it is in the field: a real server, killed, stalled, throttled, locked."""
 
+import ctypes
 import gc
 import logging
 import os
@@ -242,6 +243,8 @@ def _established(port: int) -> bool:
 def held() -> tuple[int, int, int]:
     """Return descriptors, threads and anonymous kilobytes of this process."""
     gc.collect()
+    # What the allocator only keeps for later is no leak, and goes to and fro by whole frames.
+    ctypes.CDLL(None).malloc_trim(0)
     rollup = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     sizes = {line.split(":")[0]: int(line.split()[1]) for line in rollup}
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
@@ -276,7 +279,7 @@ def assert_no_leak(address: str, rounds: int) -> None:
         assert len(look_in(address)) == 2
     after = readings(address)
     assert after[-1][:2] == before[-1][:2]
-    assert min(kb for *_, kb in after) - max(kb for *_, kb in before) < LEAK_KB
+    assert min(kb for *_, kb in after) - min(kb for *_, kb in before) < LEAK_KB
 
 
 def test_rounds_of_a_network_camera_leak_nothing(cameras: Cameras) -> None:
