@@ -98,16 +98,14 @@ def _remember(state: Path, bundle: Bundle) -> None:
 def open_camera(
     config: CameraConfig, clock: Clock, tell: Tell, stop: threading.Event, attention: Attention
 ) -> Source:
-    """Return a camera that is opened again, with back-off, for as long as the agent runs."""
+    """Return a camera that is opened again, with back-off, for as long as the agent runs.
+
+    A Pi camera says by itself when it has failed too often (`sources.picamera_life.RESTARTS`):
+    then the process ends with status 69, and systemd starts it anew.
+    """
     password = credentials.read_secret(config.password_file)
 
     def open_again() -> Source:
         return open_source(config, clock, True, password.reveal(), attention, tell)
 
-    give_up = PI_CAMERA_REOPENS if config.source == "picamera" else None
-    return Reopening(open_again, tell, clock, stop, name=config.name, give_up=give_up)
-
-
-PI_CAMERA_REOPENS = 20
-"""Opening picamera2 again and again leaks contiguous memory (raspberrypi/picamera2#1183, #1125):
-after so many in a row the process ends (exit 69) and systemd starts it anew."""
+    return Reopening(open_again, tell, clock, stop, name=config.name)

@@ -119,6 +119,14 @@ class CameraConfig(Section, frozen=True):
     height: Annotated[int, part("Height asked of a camera that can choose.", "px", ge=32, le=4096)] = 720
     fps: Annotated[float, part(
         "Frames a second asked of the camera; more than that are dropped.", "1/s", ge=0.1, le=60)] = 10.0
+    exposure_us: Annotated[int, part(
+        "picamera: how long each frame is exposed; 0: as the light asks.", "us", ge=0, le=10_000_000)] = 0
+    gain: Annotated[float, part("picamera: analogue gain; 0: as the light asks.", "", ge=0, le=64)] = 0.0
+    focus: Annotated[float, part(
+        "picamera: 1 / distance in m, 0 is far and 2 half a metre; -1: it focuses by itself.",
+        "dioptres", ge=-1, le=32)] = -1.0
+    hflip: Annotated[bool, part("picamera: mirror the picture.")] = False
+    vflip: Annotated[bool, part("picamera: upside down; with hflip it is turned by 180 degrees.")] = False
     loop: Annotated[bool, part("Begin a file or folder again when it ends.")] = False
     stall_s: Annotated[float, part(
         "A camera silent for so long is opened again.", "s", ge=1, le=300)] = 10.0

@@ -25,8 +25,22 @@ def conflicts(config: Config) -> Iterator[Fault]:
         yield from _one_camera_faults(camera, f"camera[{number}].")
         if camera.name in names[:number]:
             yield f"camera[{number}].name", f"{camera.name!r} is taken by another camera"
+        if camera.source == "picamera":
+            yield from _pi_faults(camera, config.camera[:number], f"camera[{number}].")
         yield from _zone_faults(camera.zone, f"camera[{number}].zone")
         yield from _line_faults(camera.line, f"camera[{number}].line")
+
+
+def _pi_faults(camera: CameraConfig, before: Sequence[CameraConfig], path: str) -> Iterator[Fault]:
+    number = camera.address or "0"
+    if not re.fullmatch(r"\d", number):
+        yield f"{path}address", f"{number!r} is not the number of a Pi camera, 0 to 9"
+    if number in (other.address or "0" for other in before if other.source == "picamera"):
+        yield f"{path}address", f"Pi camera {number} is taken by another [[camera]]"
+    frame_us = 1e6 / camera.fps
+    if camera.exposure_us > frame_us:
+        what = f"{camera.exposure_us} us is longer than a frame at fps = {camera.fps:g}"
+        yield f"{path}exposure_us", f"{what}, {frame_us:.0f} us; lower one of them"
 
 
 def _zone_faults(zones: Sequence[ZoneConfig], path: str) -> Iterator[Fault]:

@@ -9,6 +9,7 @@
     + RuntimeRefusedError   the interpreter would not take the model
   - RetryError        something outside may come back, retry        exit 69
     + CameraError       no picture
+      > CameraSpentError  none in this process any more, start it anew
     + AcceleratorError  no Edge TPU, or it went away
     + LinkError         no broker
     + OutboxError       no room on the disk, or no right to write there
@@ -68,6 +69,10 @@ class RetryError(EdgeagentError):
 
 class CameraError(RetryError, OSError):
     """No frame could be taken within the source's own deadline."""
+
+
+class CameraSpentError(CameraError):
+    """The camera has failed too often for this process; only a new one may try again."""
 
 
 class AcceleratorError(RetryError, OSError):

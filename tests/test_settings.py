@@ -175,6 +175,20 @@ def test_a_zone_that_came_or_went_is_a_change_to_be_taken_over_at_once() -> None
             "[[camera]]\naddress = 'rtsp://a/1'\ndetail = '/dev/video0'",
             '3: camera[0].detail: must be an rtsp:// address, and source "video"',
         ),
+        (
+            "[[camera]]\nsource = 'picamera'\naddress = 'left'",
+            "3: camera[0].address: 'left' is not the number of a Pi camera, 0 to 9",
+        ),
+        (
+            "[[camera]]\nname = 'a'\nsource = 'picamera'\n"
+            "[[camera]]\nname = 'b'\nsource = 'picamera'\naddress = '0'",
+            "7: camera[1].address: Pi camera 0 is taken by another [[camera]]",
+        ),
+        (
+            "[[camera]]\nsource = 'picamera'\nfps = 30\nexposure_us = 40000",
+            "4: camera[0].exposure_us: 40000 us is longer than a frame at fps = 30, 33333 us; "
+            "lower one of them",
+        ),
         ("[health]\nstat_s = -1", "2: health.stat_s: -1 is not a number within 0 to 86400 s"),
         ("x = [", " is not TOML: Invalid value (at end of document)"),
     ],

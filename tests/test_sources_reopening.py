@@ -3,13 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 import pytest
 
 from edgeagent.clock import ManualClock
 from edgeagent.config import CameraConfig
-from edgeagent.errors import CameraError
+from edgeagent.errors import CameraError, CameraSpentError
 from edgeagent.findings import Notice
 from edgeagent.sources import Source
 from edgeagent.sources.reopening import Reopening
@@ -22,7 +21,7 @@ DEAD = Script(fail_at=0)
 class Yard:
     """A camera opened by script after script, and all that is said and drawn meanwhile."""
 
-    def __init__(self, scripts: Sequence[Script], **settings: object) -> None:
+    def __init__(self, scripts: Sequence[Script]) -> None:
         self.clock = ManualClock()
         self.stop = threading.Event()
         self.notices: list[Notice] = []
@@ -36,7 +35,6 @@ class Yard:
             self.stop,
             name="yard",
             draw=self._draw,
-            **settings,  # type: ignore[arg-type]
         )
 
     def _open(self) -> Source:
@@ -75,19 +73,21 @@ def test_a_camera_that_comes_and_goes_waits_ever_longer_until_it_has_been_sound(
     assert yard.bounds == [1, 2, 4, 8, 1]
 
 
-def test_after_so_many_failures_in_a_row_the_caller_hears_of_it() -> None:
-    yard = Yard([Script(fail_at=2), DEAD], give_up=3)
-    frames = yard.source.frames()
-    assert len(list(islice(frames, 2))) == 2
-    with pytest.raises(CameraError, match="failed at frame 0"):
-        next(frames)
-    assert yard.opened == 4
-    assert [notice.what for notice in yard.notices] == ["lost"]
+def test_a_camera_that_is_spent_is_not_opened_again_and_the_caller_hears_of_it() -> None:
+    attempts: list[int] = []
 
+    def open_it() -> Source:
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise CameraError("camera yard: not plugged in")
+        raise CameraSpentError("camera yard: failed 3 times")
 
-def test_a_frame_between_sets_the_count_of_failures_back() -> None:
-    yard = Yard([DEAD, DEAD, Script(fail_at=1), DEAD, DEAD, Script(end_at=1)], give_up=3)
-    assert [frame.seq for frame in yard.source.frames()] == [0, 1]
+    notices: list[Notice] = []
+    source = Reopening(open_it, notices.append, ManualClock(), threading.Event(), draw=min)
+    with pytest.raises(CameraSpentError, match="failed 3 times"):
+        next(source.frames())
+    assert len(attempts) == 3
+    assert [notice.what for notice in notices] == ["lost"]
 
 
 def test_an_opener_that_raises_is_a_lost_camera_too() -> None:

@@ -38,6 +38,7 @@ class Source(Protocol):
         Raises:
             CameraError: the camera cannot be opened or decoded, or gave nothing for
                 ``config.stall_s``.
+            CameraSpentError: and only a new process may try again.
         """
         ...
 

@@ -31,8 +31,17 @@ class Request(Protocol):
         ...
 
 
+Job = Any
+"""One capture asked for: ``picamera2.job.Job``, of which nothing is used."""
+
+
 class Camera(Protocol):
-    """What is used of ``picamera2.Picamera2``."""
+    """What is used of ``picamera2.Picamera2``; it is never closed."""
+
+    @property
+    def camera_controls(self) -> Mapping[str, Any]:
+        """What can be set, by libcamera's names: lowest, highest, default."""
+        ...
 
     def create_video_configuration(self, **wanted: Any) -> Mapping[str, Any]:  # noqa: ANN401
         """Return a configuration near the one wanted."""
@@ -46,12 +55,23 @@ class Camera(Protocol):
         """Return what it was set up to, strides included."""
         ...
 
+    def set_controls(self, controls: Mapping[str, Any]) -> None:
+        """Set what goes to the camera with its next start or request."""
+        ...
+
     def start(self) -> None:
         """Begin to take frames."""
         ...
 
-    def capture_request(self, wait: float) -> Request:
-        """Return the next frame, or raise TimeoutError after ``wait`` seconds."""
+    def capture_request(self, wait: bool) -> Job:
+        """Ask for a frame, waiting for none; the one that comes may have been taken before."""
+        ...
+
+    def wait(self, job: Job, timeout: float) -> Request:
+        """Return what was asked for, or raise TimeoutError after ``timeout`` seconds.
+
+        Raises ``concurrent.futures.CancelledError`` when it was cancelled.
+        """
         ...
 
     def cancel_all_and_flush(self) -> None:
@@ -60,10 +80,6 @@ class Camera(Protocol):
 
     def stop(self) -> None:
         """Take no more frames."""
-        ...
-
-    def close(self) -> None:
-        """Let the camera go."""
         ...
 
 
@@ -78,6 +94,11 @@ class Mapped(Protocol):
 
 class Binding(Protocol):
     """What is used of the module picamera2."""
+
+    @property
+    def libcamera(self) -> Any:  # noqa: ANN401 - libcamera's own module
+        """The module libcamera, for its ``Transform``."""
+        ...
 
     def Picamera2(self, camera_num: int) -> Camera:  # noqa: N802 - its name
         """Open a camera by its number."""

@@ -1,176 +1,272 @@
-"""A stand-in for the module picamera2, as strict as the real one about its few buffers."""
+"""A stand-in for the module picamera2, with the real one's few buffers and every trap they set.
+
+`tests/contract/test_picamera.py` holds it to the real one: `scripts/proof-camera` runs the same
+assertions on both.
+"""
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from types import SimpleNamespace, TracebackType
-from typing import Any, Self
+from types import SimpleNamespace
+from typing import Any
 
-import numpy as np
-
-from edgeagent.frame import Plane
 from edgeagent.sources.picamera_binding import Request
+from edgeagent.sources.picamera_fake_buffers import (
+    ALIGN,
+    Buffer,
+    FakeMappedArray,
+    FakeRequest,
+    paint,
+)
 
-ALIGN = 64
-"""Strides are rounded up to a multiple of this, as the Pi's hardware does."""
+CONTROLS = ("FrameDurationLimits", "ExposureTime", "AnalogueGain", "AfMode", "LensPosition")
+"""What a Camera Module 3 can do, as far as it is used here."""
 
-COLOUR = (120, 90, 160)
-"""Y, U and V of every pixel of the main stream; luma of lores is the frame's number."""
+POLL_S = 0.002
+"""How often a wait looks for what another thread did."""
 
-POISON = 0xEE
-"""What lies in the padding, and in a buffer that went back to the camera."""
+
+@dataclass(frozen=True, slots=True)
+class FakeTransform:
+    """A ``libcamera.Transform``."""
+
+    hflip: bool = False
+    vflip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """What kind of camera is stood in for, and what goes wrong with it."""
+
+    controls: Collection[str] = CONTROLS
+    pixel_format: str = "YUV420"
+    """What libcamera puts in the place of every format asked for."""
+    sizes: Collection[tuple[int, int]] = ()
+    """Sizes it has; for any other libcamera takes the largest. Empty: it has them all."""
+    silent_after: tuple[int, ...] = ()
+    """After so many frames the first, second, ... start falls silent; the last stands for all
+    further starts."""
+    late: Collection[int] = ()
+    """Frames of a start that come just after a wait for them timed out, and before the cancel."""
+    stop_s: float = 0.0
+    """How long the driver takes to stop."""
 
 
 @dataclass(slots=True)
+class FakeJob:
+    """A ``picamera2.job.Job``: one capture, or one stop, asked for."""
+
+    stops: bool = False
+    request: FakeRequest | None = None
+    done: bool = False
+    cancelled: bool = False
+
+
 class FakeCamera:
-    """A ``picamera2.Picamera2`` that runs in real time, and counts what is done to it.
+    """A ``picamera2.Picamera2``; its frames happen in real time, whenever somebody looks."""
 
-    As measured with the real one: it waits while all buffers are held, a wait that timed out and
-    was not cancelled swallows a buffer later, and a request is released exactly once.
-    """
+    def __init__(self, sensor: Sensor) -> None:
+        self.sensor = sensor
+        self.starts: list[Mapping[str, Any]] = []
+        """The controls that went with each start."""
+        self.stops = 0
+        self.started = False
+        self.queued: list[tuple[int, Buffer]] = []
+        """The buffers that the camera may write in, with the sequence each will have."""
+        self.lock = threading.RLock()
+        self._configuration: dict[str, Any] = {}
+        self._controls: dict[str, Any] = {}
+        self._buffers: list[Buffer] = []
+        self._completed: list[FakeRequest] = []
+        self._jobs: list[FakeJob] = []
+        self._sequence = 0
+        self._frames = 0
+        self._begun_s = 0.0
+        self._frame_s = 0.0
 
-    binding: "FakePicamera2"
-    configuration: dict[str, Any]
-    free: int = 0
-    orphans: int = 0
-    sequence: int = 0
-    begun_s: float = 0.0
+    @property
+    def camera_controls(self) -> Mapping[str, Any]:
+        """See `picamera_binding.Camera`."""
+        return dict.fromkeys(self.sensor.controls, (0, 0, None))
 
     def create_video_configuration(self, **wanted: Any) -> Mapping[str, Any]:  # noqa: ANN401
-        """See `picamera_binding.Camera`."""
-        return {"colour_space": "SMPTE170M", **wanted}
+        """See `picamera_binding.Camera`; sizes are made even."""
+        streams = {n: {**wanted[n], "size": _even(wanted[n]["size"])} for n in ("main", "lores")}
+        width, height = streams["main"]["size"]
+        name = "SMPTE170M" if width < 1280 or height < 720 else "Rec709"
+        space = f"<libcamera.ColorSpace '{name}'>"
+        base = {"colour_space": space, "transform": FakeTransform(), "queue": True}
+        return {**base, **wanted, **streams}
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
-        """See `picamera_binding.Camera`; sets the strides, and the buffers free."""
-        main, lores = ({**configuration[name]} for name in ("main", "lores"))
-        for stream in (main, lores):
-            stream["stride"] = -(-stream["size"][0] // ALIGN) * ALIGN
-        if lores["size"] > main["size"]:
+        """See `picamera_binding.Camera`; new buffers take the place of the old."""
+        if self.started:
+            raise RuntimeError("Camera must be stopped before configuring")
+        main, lores = configuration["main"], configuration["lores"]
+        if any(small > large for small, large in zip(lores["size"], main["size"], strict=True)):
             raise RuntimeError("lores stream dimensions may not exceed main stream")
-        self.configuration = {**configuration, "main": main, "lores": lores}
-        self.free = configuration["buffer_count"]
+        streams = {"main": self._adjusted(main), "lores": self._adjusted(lores)}
+        for buffer in self._buffers:
+            buffer.close()
+        self._buffers = [Buffer(streams) for _ in range(configuration["buffer_count"])]
+        self._configuration = {**configuration, **streams}
+        self._controls = {}
+        self.set_controls(configuration["controls"])
+
+    def _adjusted(self, stream: Mapping[str, Any]) -> dict[str, Any]:
+        sizes = self.sensor.sizes
+        size = stream["size"] if not sizes or stream["size"] in sizes else max(sizes)
+        stride = -(-size[0] // ALIGN) * ALIGN
+        return {**stream, "format": self.sensor.pixel_format, "size": size, "stride": stride}
 
     def camera_configuration(self) -> Mapping[str, Any]:
         """See `picamera_binding.Camera`."""
-        return self.configuration
+        return self._configuration
+
+    def set_controls(self, controls: Mapping[str, Any]) -> None:
+        """See `picamera_binding.Camera`."""
+        for name in controls:
+            if name not in self.sensor.controls:
+                raise RuntimeError(f"Control {name} is not advertised by libcamera")
+        self._controls.update(controls)
 
     def start(self) -> None:
-        """See `picamera_binding.Camera`."""
-        self.begun_s = time.monotonic()
+        """See `picamera_binding.Camera`; the controls are gone with it."""
+        if self.started:
+            return
+        self.starts.append(self._controls)
+        self._frame_s = self._controls.get("FrameDurationLimits", (33333, 0))[0] / 1e6
+        self._controls = {}
+        self.queued = []
+        self._frames = 0
+        self._begun_s = time.monotonic()
+        self.started = True
+        for buffer in self._buffers:
+            self.queue(buffer)
 
-    def capture_request(self, wait: float) -> "FakeRequest":
-        """See `picamera_binding.Camera`: the next frame due; those past are lost."""
-        swallowed = min(self.orphans, self.free)
-        self.free -= swallowed
-        self.orphans -= swallowed
-        stalled = self.binding.stall_at is not None and self.sequence >= self.binding.stall_at
-        if stalled or not self.free:
-            time.sleep(wait)
-            self.orphans += 1
-            raise TimeoutError
-        frame_s = self.configuration["controls"]["FrameDurationLimits"][0] / 1e6
-        past = int((time.monotonic() - self.begun_s) / frame_s)
-        self.sequence = max(self.sequence + 1, past)
-        time.sleep(max(0.0, self.begun_s + self.sequence * frame_s - time.monotonic()))
-        self.free -= 1
-        return FakeRequest(self, self.sequence)
+    def queue(self, buffer: Buffer) -> None:
+        """Let the camera have ``buffer``."""
+        self.queued.append((self._sequence, buffer))
+        self._sequence += 1
+
+    def capture_request(self, wait: bool = False) -> FakeJob:
+        """See `picamera_binding.Camera`: a frame that is there already is handed out as it is."""
+        assert not wait
+        with self.lock:
+            self._advance()
+            self._jobs.append(FakeJob())
+            job = self._jobs[-1]
+            self._serve()
+            return job
+
+    def wait(self, job: FakeJob, timeout: float) -> FakeRequest:
+        """See `picamera_binding.Camera`."""
+        request = self._finished(job, time.monotonic() + timeout).request
+        assert request is not None
+        return request
+
+    def _finished(self, job: FakeJob, deadline_s: float) -> FakeJob:
+        while True:
+            with self.lock:
+                self._advance()
+            if job.cancelled:
+                raise CancelledError
+            if job.done:
+                return job
+            if time.monotonic() >= deadline_s:
+                raise TimeoutError
+            time.sleep(POLL_S)
 
     def cancel_all_and_flush(self) -> None:
-        """See `picamera_binding.Camera`."""
-        self.orphans = 0
+        """See `picamera_binding.Camera`; what is served already stays so."""
+        with self.lock:
+            self._advance(late=True)
+            for job in self._jobs:
+                job.cancelled = True
+            self._jobs = []
 
     def stop(self) -> None:
-        """See `picamera_binding.Camera`."""
-        self.binding.stopped += 1
+        """See `picamera_binding.Camera`; it waits its turn behind every capture asked for."""
+        if not self.started:
+            return
+        time.sleep(self.sensor.stop_s)
+        job = FakeJob(stops=True)
+        with self.lock:
+            self._jobs.append(job)
+            self._serve()
+        self._finished(job, float("inf"))
 
-    def close(self) -> None:
-        """See `picamera_binding.Camera`."""
-        self.binding.closed += 1
+    def _advance(self, late: bool = False) -> None:
+        """Let every frame happen that is due by now."""
+        now_s = time.monotonic()
+        while self.started and self._begun_s + (self._frames + 1) * self._frame_s <= now_s:
+            if self._frames >= self._silent_after() or (
+                self._frames in self.sensor.late and not late
+            ):
+                return
+            self._frames += 1
+            self._take(self._begun_s + self._frames * self._frame_s)
 
+    def _silent_after(self) -> float:
+        given = self.sensor.silent_after
+        return given[min(len(self.starts), len(given)) - 1] if given else float("inf")
 
-class FakeRequest:
-    """A ``picamera2.request.CompletedRequest``."""
+    def _take(self, at_s: float) -> None:
+        if not self.queued:
+            return
+        sequence, buffer = self.queued.pop(0)
+        paint(buffer, sequence)
+        self._completed.append(FakeRequest(self, sequence, buffer, round(at_s * 1e9)))
+        self._serve()
+        # One is kept, so that whoever asks has it at once.
+        while len(self._completed) > self._configuration["queue"]:
+            self._completed.pop(0).release()
 
-    def __init__(self, camera: FakeCamera, sequence: int) -> None:
-        self.request = SimpleNamespace(sequence=sequence)
-        self.buffers = {
-            name: _buffer(camera.configuration[name], luma)
-            for name, luma in (("main", COLOUR[0]), ("lores", sequence % 200))
-        }
-        self._camera = camera
-        self._stamp_ns = time.monotonic_ns()
-        self._held = True
+    def _serve(self) -> None:
+        """Do what was asked, in turn, as far as there are frames for it."""
+        while self._jobs and (self._jobs[0].stops or self._completed):
+            job = self._jobs.pop(0)
+            if job.stops:
+                self._end()
+            else:
+                job.request = self._completed.pop(0)
+            job.done = True
 
-    def get_metadata(self) -> Mapping[str, Any]:
-        """See `picamera_binding.Request`."""
-        return {"SensorTimestamp": self._stamp_ns}
-
-    def release(self) -> None:
-        """See `picamera_binding.Request`; whoever still looks sees poison."""
-        if not self._held:
-            raise RuntimeError("CompletedRequest: lock now has negative ref_count")
-        self._held = False
-        for buffer in self.buffers.values():
-            buffer[:] = POISON
-        self._camera.free += 1
-
-
-class FakeMappedArray:
-    """A ``picamera2.MappedArray``, of YUV420 only."""
-
-    def __init__(self, buffer: Plane) -> None:
-        self._buffer = buffer
-        self.array: Plane
-
-    def __enter__(self) -> Self:
-        self.array = self._buffer[:]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        del self.array
+    def _end(self) -> None:
+        self.started = False
+        self.stops += 1
+        while self._completed:
+            self._completed.pop(0).release()
 
 
 class FakePicamera2:
-    """The module: what `picamera.PiCamera` takes instead of ``import picamera2``."""
+    """The module: what `picamera_life.Cameras` binds instead of ``import picamera2``."""
 
-    def __init__(self, cameras: int = 1, stall_at: int | None = None) -> None:
-        """Have so many cameras, which fall silent from frame ``stall_at`` on."""
-        self.stall_at = stall_at
-        self.opened: list[FakeCamera] = []
-        self.stopped = 0
-        self.closed = 0
+    libcamera = SimpleNamespace(Transform=FakeTransform)
+
+    def __init__(self, sensor: Sensor | None = None, cameras: int = 1) -> None:
+        """Have so many cameras, all alike."""
+        self.opened: dict[int, FakeCamera] = {}
+        self._sensor = sensor or Sensor()
         self._cameras = cameras
-        self._lock = threading.Lock()
 
     def Picamera2(self, camera_num: int) -> FakeCamera:  # noqa: N802 - its name
-        """Open a camera, which only one may at a time."""
-        with self._lock:
-            if camera_num >= self._cameras:
-                raise IndexError("list index out of range")
-            if len(self.opened) > self.closed:
-                raise RuntimeError("Camera __init__ sequence did not complete.")
-            self.opened.append(FakeCamera(self, {}))
-            return self.opened[-1]
+        """Open a camera, which only one may."""
+        if camera_num >= self._cameras:
+            raise RuntimeError(f"No camera number {camera_num} found")
+        if camera_num in self.opened:
+            raise RuntimeError("Camera __init__ sequence did not complete.")
+        return self.opened.setdefault(camera_num, FakeCamera(self._sensor))
 
     def MappedArray(  # noqa: N802 - its name
         self, request: Request, stream: str, reshape: bool = True, write: bool = True
     ) -> FakeMappedArray:
-        """Map one stream of a request that this module lent."""
+        """Map one stream of a request that a camera of this module lent."""
         assert isinstance(request, FakeRequest)
-        return FakeMappedArray(request.buffers[stream])
+        return FakeMappedArray(request, stream)
 
 
-def _buffer(stream: Mapping[str, Any], luma: int) -> Plane:
-    (width, height), stride = stream["size"], stream["stride"]
-    buffer = np.full((height * 3 // 2, stride), POISON, np.uint8)
-    buffer[:height, :width] = luma
-    chroma = buffer[height:].reshape(2, height // 2, stride // 2)
-    chroma[0, :, : width // 2] = COLOUR[1]
-    chroma[1, :, : width // 2] = COLOUR[2]
-    return buffer
+def _even(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] // 2 * 2, size[1] // 2 * 2

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from edgeagent.clock import Clock
-from edgeagent.errors import CameraError
+from edgeagent.errors import CameraError, CameraSpentError
 from edgeagent.findings import Notice
 from edgeagent.frame import Frame
 from edgeagent.sources import Source
@@ -41,7 +41,6 @@ class Reopening:
         stop: threading.Event,
         *,
         name: str = "",
-        give_up: int | None = None,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """Remember how to open the camera; nothing is opened yet.
@@ -52,8 +51,6 @@ class Reopening:
             clock: times how long the camera has been sound.
             stop: ends a wait, and the frames at the next one; only looked at, never set.
             name: the camera's, for the notices.
-            give_up: after so many re-openings in a row without a frame the CameraError is
-                raised; None: never.
             draw: picks a number between its two arguments.
         """
         self._open = open
@@ -61,14 +58,12 @@ class Reopening:
         self._clock = clock
         self._stop = stop
         self._name = name
-        self._give_up = give_up
         self._draw = draw
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._inner: Source | None = None
         self._gone_dropped = 0
         self._next_seq = 0
-        self._failures = 0
         self._waits = 0
         self._lost = False
 
@@ -88,7 +83,7 @@ class Reopening:
         """See `Source.frames`.
 
         Raises:
-            CameraError: ``give_up`` re-openings in a row gave no frame.
+            CameraSpentError: the camera says that this process may not open it again.
         """
         while not self._ending():
             try:
@@ -127,7 +122,6 @@ class Reopening:
             yield replace(frame, seq=base + frame.seq) if base else frame
 
     def _welcome(self, since_s: float) -> None:
-        self._failures = 0
         if self._waits and self._clock.mono_s() - since_s >= LONGEST_S:
             self._waits = 0
         if self._lost:
@@ -138,12 +132,11 @@ class Reopening:
         if self._ending():
             return
         if self._lost:
-            self._failures += 1
             log.debug("camera %s: still lost: %s", self._name, fault)
         else:
             self._lost = True
             self._tell(Notice("camera", "lost", str(fault), self._name))
-        if self._give_up is not None and self._failures >= self._give_up:
+        if isinstance(fault, CameraSpentError):
             raise fault
 
     def _let_go(self) -> None:

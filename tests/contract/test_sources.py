@@ -13,14 +13,15 @@ import pytest
 
 from edgeagent.clock import SystemClock
 from edgeagent.config import CameraConfig
-from edgeagent.errors import CameraError
+from edgeagent.errors import CameraError, CameraSpentError
 from edgeagent.findings import Notice
 from edgeagent.frame import Frame
 from edgeagent.sources import Source
 from edgeagent.sources.images import Images
 from edgeagent.sources.latest import Latest
 from edgeagent.sources.picamera import PiCamera
-from edgeagent.sources.picamera_fake import FakePicamera2
+from edgeagent.sources.picamera_fake import FakePicamera2, Sensor
+from edgeagent.sources.picamera_life import Cameras
 from edgeagent.sources.reopening import Reopening
 from edgeagent.sources.synthetic import Script, Synthetic
 from edgeagent.sources.video import Video
@@ -45,16 +46,17 @@ def synthetic(script: Script, **settings: object) -> Synthetic:
     return Synthetic(config(**settings), CLOCK, script=script)
 
 
-def reopening(script: Script, give_up: int | None = None) -> Reopening:
+def opened_again(open_it: Callable[[], Source]) -> Reopening:
     heard: list[Notice] = []
-    return Reopening(
-        lambda: synthetic(script),
-        heard.append,
-        CLOCK,
-        threading.Event(),
-        give_up=give_up,
-        draw=min,
-    )
+    return Reopening(open_it, heard.append, CLOCK, threading.Event(), draw=min)
+
+
+def spent() -> Source:
+    raise CameraSpentError("camera cam: failed too often")
+
+
+def picamera(binding: FakePicamera2) -> PiCamera:
+    return PiCamera(config(), CLOCK, Cameras(lambda: binding))
 
 
 def write_clip(folder: Path, frames: int = 100, fps: int = 50) -> Path:
@@ -99,14 +101,14 @@ MEMBERS = {
         lambda _: Latest(synthetic(Script(stall_at=1)), "c", 20.0),
     ),
     "reopening": Member(
-        lambda _: reopening(Script()),
-        lambda _: reopening(Script(fail_at=0), give_up=2),
-        lambda _: reopening(Script(stall_at=1)),
+        lambda _: opened_again(lambda: synthetic(Script())),
+        lambda _: opened_again(spent),
+        lambda _: opened_again(lambda: synthetic(Script(stall_at=1))),
     ),
     "picamera": Member(
-        lambda _: PiCamera(config(), CLOCK, FakePicamera2),
-        lambda _: PiCamera(config(), CLOCK, lambda: FakePicamera2(cameras=0)),
-        lambda _: PiCamera(config(), CLOCK, lambda: FakePicamera2(stall_at=1)),
+        lambda _: picamera(FakePicamera2()),
+        lambda _: picamera(FakePicamera2(cameras=0)),
+        lambda _: picamera(FakePicamera2(Sensor(silent_after=(1,)))),
     ),
 }
 
