@@ -91,7 +91,7 @@ def test_a_size_that_libcamera_adjusted_is_the_size_that_is_read() -> None:
     assert frame.luma.shape == (480, 640)
 
 
-def test_luma_is_the_camera_s_own_memory_and_cannot_be_written() -> None:
+def test_luma_is_memory_of_the_camera_and_cannot_be_written() -> None:
     fake = FakePicamera2()
     frames = camera(fake).frames()
     frame = next(frames)
@@ -235,7 +235,7 @@ def test_exposure_gain_focus_and_flips_are_asked_of_the_camera() -> None:
     assert (turned.hflip, turned.vflip) == (False, True)
 
 
-def test_without_a_wish_light_and_focus_are_the_camera_s_own() -> None:
+def test_without_a_wish_the_camera_sees_to_light_and_focus() -> None:
     fake = FakePicamera2()
     next(camera(fake).frames())
     assert fake.opened[0].starts == [{"FrameDurationLimits": (20000, 20000), "AfMode": 2}]
