@@ -14,8 +14,9 @@ from edgeagent.findings import Notice
 from edgeagent.frame import BT601
 from edgeagent.sources.picamera import PiCamera
 from edgeagent.sources.picamera_binding import picamera2_module
-from edgeagent.sources.picamera_fake import FakePicamera2, Sensor
+from edgeagent.sources.picamera_fake import FakePicamera2
 from edgeagent.sources.picamera_fake_buffers import COLOUR, POISON
+from edgeagent.sources.picamera_fake_parts import Sensor
 from edgeagent.sources.picamera_life import RESTARTS, Cameras
 from edgeagent.sources.reopening import Reopening
 
@@ -158,6 +159,27 @@ def test_after_a_stall_the_same_object_is_started_again_with_its_controls() -> N
     assert first.starts[1]["AnalogueGain"] == 2.0
 
 
+def test_a_sound_camera_that_was_left_is_free_for_other_programs() -> None:
+    fake = FakePicamera2()
+    cameras = Cameras(lambda: fake)
+    frames = source(cameras).frames()
+    next(frames)
+    assert fake.opened[0].camera.acquired
+    del frames
+    fake.opened[0].camera.acquire()
+    with pytest.raises(CameraError, match="resource busy.*no other program has it"):
+        next(source(cameras).frames())
+    fake.opened[0].camera.release()
+    next(source(cameras).frames())
+
+
+def test_a_camera_that_fell_silent_is_kept() -> None:
+    fake = FakePicamera2(Sensor(silent_after=(1,)))
+    with pytest.raises(CameraError, match="gave no frame"):
+        list(camera(fake, stall_s=1.0).frames())
+    assert fake.opened[0].camera.acquired
+
+
 def test_another_size_is_configured_on_the_same_object() -> None:
     fake = FakePicamera2()
     cameras = Cameras(lambda: fake)
@@ -168,11 +190,11 @@ def test_another_size_is_configured_on_the_same_object() -> None:
     assert len(fake.opened) == 1
 
 
-def test_a_frame_kept_too_long_is_a_camera_error_and_not_a_crash() -> None:
+def test_a_frame_kept_too_long_ends_the_process_and_not_with_a_crash() -> None:
     fake = FakePicamera2()
     cameras = Cameras(lambda: fake)
     frame = next(source(cameras, width=320).frames())
-    with pytest.raises(CameraError, match="exported pointers exist"):
+    with pytest.raises(CameraSpentError, match=r"exported pointers exist.*the process ends"):
         next(source(cameras, width=640).frames())
     assert frame.luma.any()
 

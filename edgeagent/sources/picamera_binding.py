@@ -39,6 +39,11 @@ class Camera(Protocol):
     """What is used of ``picamera2.Picamera2``; it is never closed."""
 
     @property
+    def camera(self) -> Any:  # noqa: ANN401 - libcamera's own object
+        """Libcamera's camera, for its ``acquire`` and ``release``."""
+        ...
+
+    @property
     def camera_controls(self) -> Mapping[str, Any]:
         """What can be set, by libcamera's names: lowest, highest, default."""
         ...

@@ -6,9 +6,8 @@ assertions on both.
 
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,48 +19,10 @@ from edgeagent.sources.picamera_fake_buffers import (
     FakeRequest,
     paint,
 )
-
-CONTROLS = ("FrameDurationLimits", "ExposureTime", "AnalogueGain", "AfMode", "LensPosition")
-"""What a Camera Module 3 can do, as far as it is used here."""
+from edgeagent.sources.picamera_fake_parts import FakeHold, FakeJob, FakeTransform, Sensor
 
 POLL_S = 0.002
 """How often a wait looks for what another thread did."""
-
-
-@dataclass(frozen=True, slots=True)
-class FakeTransform:
-    """A ``libcamera.Transform``."""
-
-    hflip: bool = False
-    vflip: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sensor:
-    """What kind of camera is stood in for, and what goes wrong with it."""
-
-    controls: Collection[str] = CONTROLS
-    pixel_format: str = "YUV420"
-    """What libcamera puts in the place of every format asked for."""
-    sizes: Collection[tuple[int, int]] = ()
-    """Sizes it has; for any other libcamera takes the largest. Empty: it has them all."""
-    silent_after: tuple[int, ...] = ()
-    """After so many frames the first, second, ... start falls silent; the last stands for all
-    further starts."""
-    late: Collection[int] = ()
-    """Frames of a start that come just after a wait for them timed out, and before the cancel."""
-    stop_s: float = 0.0
-    """How long the driver takes to stop."""
-
-
-@dataclass(slots=True)
-class FakeJob:
-    """A ``picamera2.job.Job``: one capture, or one stop, asked for."""
-
-    stops: bool = False
-    request: FakeRequest | None = None
-    done: bool = False
-    cancelled: bool = False
 
 
 class FakeCamera:
@@ -69,6 +30,8 @@ class FakeCamera:
 
     def __init__(self, sensor: Sensor) -> None:
         self.sensor = sensor
+        self.camera = FakeHold()
+        self.camera.acquire()
         self.starts: list[Mapping[str, Any]] = []
         """The controls that went with each start."""
         self.stops = 0
@@ -104,6 +67,7 @@ class FakeCamera:
         """See `picamera_binding.Camera`; new buffers take the place of the old."""
         if self.started:
             raise RuntimeError("Camera must be stopped before configuring")
+        self.camera.configure()
         main, lores = configuration["main"], configuration["lores"]
         if any(small > large for small, large in zip(lores["size"], main["size"], strict=True)):
             raise RuntimeError("lores stream dimensions may not exceed main stream")
@@ -136,6 +100,7 @@ class FakeCamera:
         """See `picamera_binding.Camera`; the controls are gone with it."""
         if self.started:
             return
+        self.camera.start()
         self.starts.append(self._controls)
         self._frame_s = self._controls.get("FrameDurationLimits", (33333, 0))[0] / 1e6
         self._controls = {}

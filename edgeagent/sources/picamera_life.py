@@ -1,5 +1,6 @@
-"""One Picamera2 for each camera and process: made once, stopped and started, never made again."""
+"""One Picamera2 for each camera and process: made once, never closed, stopped and started."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,7 @@ class Life:
         self.failures = 0
         self.lent = False
         self._camera: Camera | None = None
+        self._acquired = False
         self._configured: Mapping[str, Any] | None = None
         self._driver: _Aside | None = None
 
@@ -55,23 +57,38 @@ class Life:
         assert self._camera is not None
         return self._camera
 
-    def stop(self) -> None:
-        """Stop it: what was mapped of its last frames stays mapped. Raises as `start` does."""
-        assert self._camera is not None
-        self._driver = _Aside(self._camera.stop)
+    def stop(self, keep: bool) -> None:
+        """Stop it, and unless it is to ``keep`` leave it to other programs; raises as `start`."""
+        self._driver = _Aside(lambda: self._stop(keep))
         self._driver.end(STOP_S)
 
     def _start(self, binding: Binding, wanted: Wanted) -> None:
         if self._camera is None:
             self._camera = binding.Picamera2(self.number)
+        elif not self._acquired:
+            self._camera.camera.acquire()
+        self._acquired = True
         asked = wanted(binding, self._camera)
         if asked != self._configured:
-            self._configured = None
-            self._camera.configure(self._camera.create_video_configuration(**asked))
-            self._configured = asked
+            self._configure(self._camera, asked)
         # They went with the last start; picamera2 does not send them again by itself.
         self._camera.set_controls(asked["controls"])
         self._camera.start()
+
+    def _configure(self, camera: Camera, asked: Mapping[str, Any]) -> None:
+        self._configured = None
+        # The old buffers are given back, which a forgotten frame in a cycle would prevent.
+        gc.collect()
+        camera.configure(camera.create_video_configuration(**asked))
+        self._configured = asked
+
+    def _stop(self, keep: bool) -> None:
+        assert self._camera is not None
+        self._camera.stop()
+        if not keep:
+            # Not ``close``, after which only a new object would do.
+            self._camera.camera.release()
+            self._acquired, self._configured = False, None
 
 
 class Cameras:
@@ -85,7 +102,10 @@ class Cameras:
 
     @contextmanager
     def lent(self, number: int, title: str, wanted: Wanted) -> Iterator[tuple[Binding, Camera]]:
-        """Start camera ``number`` and lend it; stop it at the end, but keep it.
+        """Start camera ``number`` and lend it; stop it at the end.
+
+        Whoever ends with a CameraError will be back: the camera stays this process's own. Else
+        other programs may have it, until it is lent again.
 
         Args:
             number: as picamera2 counts them.
@@ -100,10 +120,8 @@ class Cameras:
         try:
             binding = self._bind()
             camera = self._started(life, binding, title, wanted)
-            try:
+            with self._stopped(life):
                 yield binding, camera
-            finally:
-                self._stop(life)
         except CameraError as fault:
             raise _failed(life, fault) from None
         finally:
@@ -121,16 +139,27 @@ class Cameras:
         try:
             return life.start(binding, wanted)
         except Exception as fault:  # noqa: BLE001 - picamera2 has no errors of its own
+            if isinstance(fault, BufferError):
+                # Half of its buffers are gone: picamera2 does not recover from that.
+                life.failures = RESTARTS
             raise CameraError(
                 f"{title}: cannot be opened ({fault or type(fault).__name__}); see that "
                 "rpicam-hello --list-cameras shows it and that no other program has it"
             ) from None
 
-    def _stop(self, life: Life) -> None:
+    @contextmanager
+    def _stopped(self, life: Life) -> Iterator[None]:
+        keep = False
         try:
-            life.stop()
-        except Exception as fault:  # noqa: BLE001 - the next start will tell what it makes of it
-            log.warning("Pi camera %d did not stop: %s", life.number, fault)
+            yield
+        except CameraError:
+            keep = True
+            raise
+        finally:
+            try:
+                life.stop(keep)
+            except Exception as fault:  # noqa: BLE001 - the next start will tell
+                log.warning("Pi camera %d did not stop: %s", life.number, fault)
 
 
 class _Aside(threading.Thread):

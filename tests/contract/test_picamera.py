@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from edgeagent.sources.picamera_binding import Binding, Camera, Request
-from edgeagent.sources.picamera_fake import FakePicamera2, Sensor
+from edgeagent.sources.picamera_fake import FakePicamera2
+from edgeagent.sources.picamera_fake_parts import Sensor
 from edgeagent.sources.picamera_planes import MATRICES
 
 SIZE_PX = (96, 64)
@@ -240,6 +241,26 @@ def test_memory_that_is_looked_at_is_not_given_back(member: Member) -> None:
     member.camera.start()
     captured(member.camera).release()
     assert looked_at.shape[0] == SIZE_PX[1] * 3 // 2
+
+
+def test_a_camera_released_is_free_for_all_and_then_configured_anew_on_the_same_object(
+    member: Member,
+) -> None:
+    camera = member.started()
+    captured(camera).release()
+    with pytest.raises(RuntimeError, match="busy"):
+        camera.camera.acquire()
+    camera.stop()
+    camera.camera.release()
+    for _ in range(3):
+        camera.camera.acquire()
+        member.started()
+        captured(camera).release()
+        camera.stop()
+        camera.camera.release()
+    with pytest.raises(RuntimeError):
+        camera.start()
+    camera.camera.acquire()
 
 
 def test_a_control_that_the_camera_has_not_is_refused(member: Member) -> None:

@@ -20,7 +20,8 @@ from edgeagent.sources import Source
 from edgeagent.sources.images import Images
 from edgeagent.sources.latest import Latest
 from edgeagent.sources.picamera import PiCamera
-from edgeagent.sources.picamera_fake import FakePicamera2, Sensor
+from edgeagent.sources.picamera_fake import FakePicamera2
+from edgeagent.sources.picamera_fake_parts import Sensor
 from edgeagent.sources.picamera_life import Cameras
 from edgeagent.sources.reopening import Reopening
 from edgeagent.sources.synthetic import Script, Synthetic

@@ -139,6 +139,22 @@ def test_twenty_stops_and_starts_leave_one_object_and_no_file_open(record_proper
     assert fds() <= before
 
 
+def test_a_camera_that_was_left_is_free_for_other_programs_and_one_that_stalled_is_not() -> None:
+    next(source().frames())
+    held = BINDING.opened[0].camera
+    held.acquire()
+    with pytest.raises(CameraError, match="cannot be opened"):
+        next(source().frames())
+    held.release()
+    frames = starved(stall_s=1.0).frames()
+    next(frames)
+    with pytest.raises(CameraError, match="gave no frame"):
+        next(frames)
+    with pytest.raises(RuntimeError):
+        held.acquire()
+    next(source().frames())
+
+
 def test_other_sizes_are_configured_on_the_same_object() -> None:
     camera = BINDING.opened[0]
     for size in ((320, 240), (96, 64), (640, 480)):
