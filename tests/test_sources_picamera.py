@@ -167,7 +167,7 @@ def test_a_sound_camera_that_was_left_is_free_for_other_programs() -> None:
     assert fake.opened[0].camera.acquired
     del frames
     fake.opened[0].camera.acquire()
-    with pytest.raises(CameraError, match="resource busy.*no other program has it"):
+    with pytest.raises(CameraError, match=r"resource busy.*no other program has it"):
         next(source(cameras).frames())
     fake.opened[0].camera.release()
     next(source(cameras).frames())
