@@ -19,6 +19,7 @@ from edgeagent.sources.picamera_fake_buffers import COLOUR, POISON
 from edgeagent.sources.picamera_fake_parts import Sensor
 from edgeagent.sources.picamera_life import RESTARTS, Cameras
 from edgeagent.sources.reopening import Reopening
+from tests.leaks import leaked, over_rounds
 
 
 def camera(fake: FakePicamera2, **settings: object) -> PiCamera:
@@ -300,3 +301,10 @@ def test_without_picamera2_the_error_says_what_to_install() -> None:
             picamera2_module()
     else:
         assert hasattr(picamera2_module(), "Picamera2")
+
+
+def test_rounds_of_starts_and_stops_leak_nothing() -> None:
+    fake = FakePicamera2()
+    cameras = Cameras(lambda: fake)
+    before, after = over_rounds(lambda: list(islice(source(cameras).frames(), 3)), 30)
+    assert not leaked(before, after), (before, after)

@@ -1,7 +1,5 @@
 """A network camera as it is in the field: a real server, killed, stalled, throttled, locked."""
 
-import ctypes
-import gc
 import logging
 import os
 import signal
@@ -24,6 +22,7 @@ from edgeagent.findings import Notice
 from edgeagent.frame import Frame
 from edgeagent.sources import Source, open_source
 from edgeagent.sources.reopening import Reopening
+from tests.leaks import leaked, over_rounds
 
 from .cameras import Camera, Relay, greys, missing, write_units
 from .conftest import until
@@ -240,17 +239,6 @@ def _established(port: int) -> bool:
     )
 
 
-def held() -> tuple[int, int, int]:
-    """Return descriptors, threads and anonymous kilobytes of this process."""
-    gc.collect()
-    # What the allocator only keeps for later is no leak, and goes to and fro by whole frames.
-    ctypes.CDLL(None).malloc_trim(0)
-    rollup = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
-    sizes = {line.split(":")[0]: int(line.split()[1]) for line in rollup}
-    descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    return descriptors, threading.active_count(), sizes["Anonymous"]
-
-
 def look_in(address: str) -> list[Frame]:
     source = open_source(config(address), SystemClock())
     frames = list(islice(source.frames(), 2))
@@ -258,28 +246,9 @@ def look_in(address: str) -> list[Frame]:
     return frames
 
 
-LEAK_KB = 4096
-"""Most that the rounds may add: a third of one 1080p frame for each hundred would show."""
-
-
-def readings(address: str) -> list[tuple[int, int, int]]:
-    """Look in five times, and return what is held after each: memory goes to and fro by frames."""
-    taken = []
-    for _ in range(5):
-        assert len(look_in(address)) == 2
-        taken.append(held())
-    return taken
-
-
 def assert_no_leak(address: str, rounds: int) -> None:
-    for _ in range(max(5, rounds // 5)):
-        assert len(look_in(address)) == 2
-    before = readings(address)
-    for _ in range(rounds):
-        assert len(look_in(address)) == 2
-    after = readings(address)
-    assert after[-1][:2] == before[-1][:2]
-    assert min(kb for *_, kb in after) - min(kb for *_, kb in before) < LEAK_KB
+    before, after = over_rounds(lambda: look_in(address), rounds)
+    assert not leaked(before, after), (before, after)
 
 
 def test_rounds_of_a_network_camera_leak_nothing(cameras: Cameras) -> None:
@@ -294,8 +263,10 @@ def test_rounds_of_a_camera_that_is_not_there_leak_nothing() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"rtsp://127.0.0.1:{taken.getsockname()[1]}/yard"
-        before = held()
-        for _ in range(ROUNDS):
+
+        def look_in_vain() -> None:
             with pytest.raises(CameraError, match="cannot be opened"):
                 look_in(address)
-        assert held()[:2] == before[:2]
+
+        before, after = over_rounds(look_in_vain, ROUNDS)
+        assert not leaked(before, after), (before, after)
