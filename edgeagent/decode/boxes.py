@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]
 
-FARTHEST = 8.0
+FARTHEST = 16.0
 """A box that reaches farther than this many inputs is no box, but a number gone wrong."""
 
 

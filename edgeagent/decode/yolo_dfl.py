@@ -57,7 +57,7 @@ def _logit(share: float) -> float:
 
 def _means(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of each of 4 distributions ``[n, 4 x bins]``, in bins."""
-    apart = logits.reshape(len(logits), 4, -1)
+    apart = logits.reshape(len(logits), 4, logits.shape[1] // 4)
     with np.errstate(all="ignore"):
         weights = np.exp(apart - apart.max(axis=2, keepdims=True))
         bins = np.arange(apart.shape[2], dtype=np.float32)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,11 @@ from edgeagent.model import Bundle, bundles_folder, find_bundle
 Opener = Callable[[], Engine]
 
 
+TEST_MODELS = Path(__file__).parents[1] / "models"
+
+
 def bundle(name: str) -> Bundle:
-    return find_bundle(name, [bundles_folder()])
+    return find_bundle(name, [bundles_folder(), TEST_MODELS])
 
 
 def golden_of(name: str) -> Scripted:
@@ -29,8 +33,13 @@ def golden_of(name: str) -> Scripted:
 MEMBERS: dict[str, Opener] = {
     "cpu detector": lambda: open_engine(bundle("coco16-320")),
     "cpu extractor": lambda: open_engine(bundle("embed88-128")),
+    "cpu ssd": lambda: open_engine(bundle("squares-ssd")),
+    "cpu yolo v5": lambda: open_engine(bundle("squares-v5")),
+    "cpu yolo v8": lambda: open_engine(bundle("squares-v8")),
+    "cpu yolo dfl": lambda: open_engine(bundle("squares-dfl")),
     "scripted by name": lambda: open_engine(bundle("coco16-320"), device="scripted"),
     "scripted detector": lambda: golden_of("coco16-320"),
+    "scripted ssd": lambda: golden_of("squares-ssd"),
     "scripted extractor": lambda: golden_of("embed88-128"),
 }
 
