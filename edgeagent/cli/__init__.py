@@ -23,6 +23,7 @@ COMMANDS = {
     "look": "show a camera to who stands at the device, for aiming and for zones",
     "motion": "what the motion gate thought of a clip, and why a frame was worth a look",
     "models": "list the model bundles",
+    "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",
     "bench": "how long each stage takes on this machine",
 }
 

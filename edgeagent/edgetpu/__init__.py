@@ -114,6 +114,11 @@ def find_devices(sysfs: Path = Path("/sys"), dev: Path = Path("/dev")) -> list[D
     return [*_on_usb(sysfs, dev), *_on_pci(sysfs, dev)]
 
 
+def board(sysfs: Path = Path("/sys")) -> str:
+    """Return the board's name, ``Raspberry Pi 5 Model B Rev 1.0``; "" where it has none."""
+    return _text(sysfs / "firmware/devicetree/base/model").rstrip("\0")
+
+
 def _on_usb(sysfs: Path, dev: Path) -> list[Device]:
     places = _entries(sysfs / "bus/usb/devices")
     seen = [(_ids(place, "idVendor", "idProduct"), place) for place in places]

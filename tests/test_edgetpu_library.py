@@ -1,0 +1,116 @@
+"""What a throw-away process can tell of a library, whatever the library does to it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeagent.edgetpu.library import Listed, probe_library
+
+from .edgetpu_sim.build import Libraries
+from .edgetpu_sim.simulator import Simulator
+
+
+def test_a_library_tells_its_version_and_its_devices(edgetpu: Simulator) -> None:
+    edgetpu.plug()
+    edgetpu.plug("apex_0")
+    library = probe_library(str(edgetpu.library))
+    assert (library.fault, library.why) == ("", "")
+    assert (library.version, library.file) == ("EDGETPU-SIM", str(edgetpu.library))
+    assert library.simulated
+    assert library.devices == (
+        Listed("pci", "/dev/apex_0"),
+        Listed("usb", "/sys/bus/usb/devices/2-1"),
+    )
+
+
+def test_a_library_without_devices_is_well(edgetpu: Simulator) -> None:
+    library = probe_library(str(edgetpu.library))
+    assert (library.fault, library.devices) == ("", ())
+
+
+def test_a_missing_library_is_missing() -> None:
+    library = probe_library("libnosuchthing.so.7")
+    assert library.fault == "missing"
+    assert "libnosuchthing.so.7: cannot open shared object file" in library.why
+
+
+def test_a_file_that_is_no_library_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "libedgetpu.so.1"
+    file.write_text("not a library")
+    assert probe_library(str(file)).fault == "refused"
+
+
+def test_a_library_that_is_no_delegate_is_told_so(edgetpu_libraries: Libraries) -> None:
+    library = probe_library(str(edgetpu_libraries.no_delegate))
+    assert library.fault == "no_delegate"
+    assert library.why == "has no function tflite_plugin_create_delegate"
+
+
+def test_a_library_that_ends_its_process_does_not_end_ours(edgetpu_libraries: Libraries) -> None:
+    library = probe_library(str(edgetpu_libraries.crashing))
+    assert library.fault == "crashed"
+    assert library.why == "ended its process (SIGSEGV) while being loaded"
+
+
+def test_a_library_that_does_not_return_is_given_up(tmp_path: Path) -> None:
+    # Opening a pipe that nobody writes into is as good as a constructor that waits for ever.
+    pipe = tmp_path / "libedgetpu.so.1"
+    subprocess.run(["mkfifo", str(pipe)], check=True)
+    library = probe_library(str(pipe), time_limit_s=2)
+    assert (library.fault, library.why) == ("hung", "not done after 2 s, while being loaded")
+
+
+PYCORAL = """
+from pathlib import Path
+from edgeagent.edgetpu.library import probe_pycoral
+print(probe_pycoral())
+"""
+GENUINE = """
+def set_verbosity(level): return True
+def get_runtime_version(): return "BuildLabel(N/A), RuntimeVersion(14)"
+def list_edge_tpus(): return [{"type": "usb", "path": "/sys/bus/usb/devices/2-1"}]
+"""
+
+
+def asked(folder: Path) -> str:
+    """Ask in a process that finds ``folder``'s pycoral, as if it were installed."""
+    return subprocess.run(
+        [sys.executable, "-c", PYCORAL],
+        env={"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_no_pycoral_is_no_fault(tmp_path: Path) -> None:
+    assert asked(tmp_path) == "None\n"
+
+
+def test_the_indexs_pycoral_is_refused_by_name_and_never_imported(tmp_path: Path) -> None:
+    package = tmp_path / "pycoral"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('imported')\n")
+    told = asked(tmp_path)
+    assert "genuine=False" in told
+    assert "a client of the Allen Coral Atlas and knows no Edge TPU" in told
+    assert "pip uninstall pycoral" in told
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (GENUINE, "version='BuildLabel(N/A), RuntimeVersion(14)', devices=1, why=''"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "(SIGSEGV) while being import"),
+        ("import no_such_pybind", "No module named 'no_such_pybind'"),
+    ],
+)
+def test_a_genuine_pycoral_is_asked_in_a_child(tmp_path: Path, code: str, told: str) -> None:
+    utils = tmp_path / "pycoral" / "utils"
+    utils.mkdir(parents=True)
+    (tmp_path / "pycoral" / "__init__.py").touch()
+    (utils / "__init__.py").touch()
+    (utils / "edgetpu.py").write_text(code)
+    assert told in asked(tmp_path)
