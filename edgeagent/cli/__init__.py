@@ -24,6 +24,7 @@ COMMANDS = {
     "motion": "what the motion gate thought of a clip, and why a frame was worth a look",
     "models": "list the model bundles",
     "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",
+    "recover": "as root: take one step to bring a lost Edge TPU back, when the agent has asked",
     "bench": "how long each stage takes on this machine",
 }
 
