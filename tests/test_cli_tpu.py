@@ -86,3 +86,15 @@ def test_as_json_it_is_one_object(edgetpu: Simulator, capsys: pytest.CaptureFixt
 def test_the_udev_rules_can_be_piped(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tpu", "--udev-rules"]) == 0
     assert capsys.readouterr().out.count('GROUP="plugdev"') == 3
+
+
+def test_a_device_that_cannot_be_opened_is_not_usable(
+    edgetpu: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edgetpu.plug()
+    assert main([*arguments(edgetpu), "--open"]) == 0
+    edgetpu.fault("stuck", port="2-1")
+    assert main([*arguments(edgetpu), "--open"]) == 69
+    said = capsys.readouterr().out
+    assert "usb:0: it cannot be opened: it does not answer" in said
+    assert "systemctl stop edgeagent" in said

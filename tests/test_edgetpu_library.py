@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeagent.edgetpu.library import Listed, probe_library
+from edgeagent.edgetpu import find_devices
+from edgeagent.edgetpu.library import Listed, probe_library, try_open
 
 from .edgetpu_sim.build import Libraries
-from .edgetpu_sim.simulator import Simulator
+from .edgetpu_sim.simulator import Kind, Simulator
 
 
 def test_a_library_tells_its_version_and_its_devices(edgetpu: Simulator) -> None:
@@ -114,3 +115,59 @@ def test_a_genuine_pycoral_is_asked_in_a_child(tmp_path: Path, code: str, told: 
     (utils / "__init__.py").touch()
     (utils / "edgetpu.py").write_text(code)
     assert told in asked(tmp_path)
+
+
+def opened(sim: Simulator, time_limit_s: float = 20) -> str:
+    (device,) = find_devices(sim.sysfs, sim.dev)
+    return try_open(str(sim.library), device, time_limit_s)
+
+
+@pytest.mark.parametrize("port", ["2-1", "apex_0"])
+def test_a_device_that_is_well_can_be_opened(edgetpu: Simulator, port: str) -> None:
+    edgetpu.plug(port)
+    assert opened(edgetpu) == ""
+    assert opened(edgetpu) == ""
+
+
+@pytest.mark.parametrize(
+    ("port", "kind", "why"),
+    [
+        ("2-1", "denied", "no right to open it (Permission denied: USB error -3 [OpenDevice])"),
+        ("apex_0", "denied", "no right to open it (Failed precondition: Device open failed"),
+        ("2-1", "stuck", "it does not answer (Deadline exceeded: USB error -7"),
+        ("2-1", "crash_create", "ended its process (SIGSEGV) while opening it"),
+        ("2-1", "hang_create", "not done after 3 s, while opening it"),
+    ],
+)
+def test_why_a_device_cannot_be_opened_is_told(
+    edgetpu: Simulator, port: str, kind: Kind, why: str
+) -> None:
+    edgetpu.plug(port)
+    edgetpu.fault(kind)
+    assert opened(edgetpu, time_limit_s=3).startswith(why)
+
+
+@pytest.mark.parametrize("port", ["2-1", "apex_0"])
+def test_a_device_that_another_process_has_open_is_told_so(edgetpu: Simulator, port: str) -> None:
+    edgetpu.plug(port)
+    lock = edgetpu.folder / "locks" / port
+    holder = (
+        "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.lockf(lock, fcntl.LOCK_EX);"
+        "print('held', flush=True); sys.stdin.readline()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert opened(edgetpu).startswith("another process has it open")
+        process.kill()
+    assert opened(edgetpu) == ""
+
+
+def test_a_device_that_is_gone_is_not_opened(edgetpu: Simulator) -> None:
+    edgetpu.plug()
+    (device,) = find_devices(edgetpu.sysfs, edgetpu.dev)
+    edgetpu.unplug()
+    told = "the library does not open it, and says nothing of why"
+    assert try_open(str(edgetpu.library), device) == told

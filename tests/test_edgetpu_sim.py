@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .edgetpu_sim.build import Libraries
-from .edgetpu_sim.simulator import Simulator
+from .edgetpu_sim.simulator import Kind, Simulator
 from .edgetpu_sim.wrap import wrap_file
 
 MODEL = Path(__file__).parent.parent / "models" / "embed88-128" / "model.tflite"
@@ -131,10 +131,10 @@ def test_without_a_device_there_is_a_refusal_and_no_reason(start: Starter) -> No
     ],
 )
 def test_a_device_that_cannot_be_opened_says_why_when_asked(
-    edgetpu: Simulator, start: Starter, kind: str, told: str
+    edgetpu: Simulator, start: Starter, kind: Kind, told: str
 ) -> None:
     edgetpu.plug()
-    edgetpu.fault(kind, port="2-1")  # type: ignore[arg-type]
+    edgetpu.fault(kind, port="2-1")
     status, _, said = start().end()
     assert status == 1
     assert f"Failed to open device [Apex (USB)] at [/sys/bus/usb/devices/2-1]: {told}" in said
@@ -180,28 +180,28 @@ def test_an_error_is_raised_and_a_new_delegate_is_well(edgetpu: Simulator, start
     ],
 )
 def test_an_invoke_may_kill_the_process(
-    edgetpu: Simulator, start: Starter, kind: str, number: int, told: str
+    edgetpu: Simulator, start: Starter, kind: Kind, number: int, told: str
 ) -> None:
     edgetpu.plug()
-    edgetpu.fault(kind, 2)  # type: ignore[arg-type]
+    edgetpu.fault(kind, 2)
     status, out, said = start("\n".join([ANSWER] * 3)).end()
     assert (status, out) == (-number, "answered\nanswered\n")
     assert told in said
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang_create"])
-def test_a_call_may_never_return(edgetpu: Simulator, start: Starter, kind: str) -> None:
+def test_a_call_may_never_return(edgetpu: Simulator, start: Starter, kind: Kind) -> None:
     edgetpu.plug()
-    edgetpu.fault(kind, once=True)  # type: ignore[arg-type]
+    edgetpu.fault(kind, once=True)
     with pytest.raises(subprocess.TimeoutExpired):
         start().end(within_s=3)
     assert start().end()[0] == 0
 
 
 @pytest.mark.parametrize("kind", ["crash_constructor", "crash_create", "crash_prepare"])
-def test_loading_may_kill_the_process(edgetpu: Simulator, start: Starter, kind: str) -> None:
+def test_loading_may_kill_the_process(edgetpu: Simulator, start: Starter, kind: Kind) -> None:
     edgetpu.plug()
-    edgetpu.fault(kind, signal.SIGILL, once=True)  # type: ignore[arg-type]
+    edgetpu.fault(kind, signal.SIGILL, once=True)
     assert start().end()[0] == -signal.SIGILL
     assert start().end()[0] == 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeagent.edgetpu import LIBRARY, Device, board, find_devices
 from edgeagent.edgetpu.advice import UDEV_RULES, Machine, Trouble, examine, packaged, usable
-from edgeagent.edgetpu.library import Library, probe_library, probe_pycoral
+from edgeagent.edgetpu.library import Library, probe_library, probe_pycoral, try_open
 
 _WIDTH = 96
 _HEAD = ("", "ids", "port", "speed", "driver", "node", "temperature")
@@ -18,6 +18,9 @@ _HEAD = ("", "ids", "port", "speed", "driver", "node", "temperature")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("--library", default=LIBRARY, help="path or name of Coral's library")
+    parser.add_argument(
+        "--open", action="store_true", help="open each for a moment; stop the agent before"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument(
         "--udev-rules", action="store_true", help="print the rules that let the service in"
@@ -45,13 +48,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _look(options: argparse.Namespace) -> Machine:
-    return Machine(
-        find_devices(options.sysfs, options.dev),
-        probe_library(options.library),
-        probe_pycoral(),
-        packaged(),
-        board(options.sysfs),
-    )
+    devices = find_devices(options.sysfs, options.dev)
+    library = probe_library(options.library)
+    closed = _tried(devices, library) if options.open and not library.fault else {}
+    return Machine(devices, library, probe_pycoral(), packaged(), board(options.sysfs), closed)
+
+
+def _tried(devices: Sequence[Device], library: Library) -> dict[str, str]:
+    whys = {d.name: try_open(library.name, d) for d in devices if d.driven}
+    return {name: why for name, why in whys.items() if why}
 
 
 def _json(

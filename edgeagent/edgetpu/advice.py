@@ -1,8 +1,8 @@
 """What is wrong with this machine's Edge TPUs, and what its owner types to mend it: pure."""
 
 import getpass
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeagent.edgetpu import PCI, Device
@@ -38,6 +38,10 @@ PI5 = (
     "dtparam=pciex1, dtoverlay=pciex1-compat-pi5,no-mip, dtoverlay=pcie-32bit-dma-pi5, "
     "kernel=kernel8.img",
     "and in /boot/firmware/cmdline.txt, on its one line: pcie_aspm=off; then sudo reboot",
+)
+_OPENING = (
+    "stop what uses it (systemctl stop edgeagent); one process alone can have an Edge TPU",
+    "else unplug it, wait for 10 s, plug it in again",
 )
 GASKET = (
     "build the driver for the running kernel: jnicolson/gasket-builder on GitHub makes a "
@@ -84,6 +88,8 @@ class Machine:
     """See `packaged`."""
     board: str = ""
     """See `edgeagent.edgetpu.board`."""
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Name of a device that was tried and could not be opened, to why; see `try_open`."""
 
     @property
     def pcie(self) -> tuple[str, ...]:
@@ -149,6 +155,8 @@ def _of_device(device: Device, machine: Machine) -> Iterator[Trouble]:
         what = f"it runs at {device.speed_mbps} Mbit/s, as on USB 2"
         cure = "plug it into a blue port (USB 3), with the short cable it came with"
         yield Trouble(what, (cure,), device.name, stops=False)
+    if why := machine.closed.get(device.name):
+        yield Trouble(f"it cannot be opened: {why}", _OPENING, device.name)
     if _unlisted(device, machine.library):
         what = f"the kernel sees it, {machine.library.name} does not list it"
         cure = "unplug it, wait for 10 s, plug it in again; then see dmesg"

@@ -1,24 +1,20 @@
 """Asks libedgetpu, and a real pycoral, who they are, in throw-away processes.
 
 A library built for another machine can end the process that loads it before a line of ours runs,
-so neither is ever loaded here. What was learnt before the end is kept.
+so neither is ever loaded here.
 """
 
 import ctypes
 import importlib
 import importlib.util
-import json
-import os
-import resource
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from edgeagent.edgetpu import LIBRARY, Kind
+from edgeagent.edgetpu import LIBRARY, Device, Kind
+from edgeagent.edgetpu.throwaway import prepare, run_child, say
 
 Fault = Literal["", "missing", "refused", "no_delegate", "crashed", "hung"]
 """What is wrong with a library; "": nothing."""
@@ -83,9 +79,10 @@ def probe_library(name: str = LIBRARY, time_limit_s: float = TIME_LIMIT_S) -> Li
         name: a path, or a name for the loader to find.
         time_limit_s: a child not done by then is killed.
     """
-    learnt, status, said = _child(["library", name], time_limit_s)
+    end = run_child(__name__, ["library", name], time_limit_s)
+    learnt = end.learnt
     devices = tuple(Listed(kind, path) for kind, path in learnt.get("devices", []))
-    fault, why = _judged(learnt, status, said, time_limit_s)
+    fault, why = end.ended or learnt.get("fault", ""), end.why or learnt.get("why", "")
     return Library(name, learnt.get("file", ""), learnt.get("version", ""), devices, fault, why)
 
 
@@ -101,10 +98,34 @@ def probe_pycoral(time_limit_s: float = TIME_LIMIT_S) -> Pycoral | None:
     places = [Path(place) for place in spec.submodule_search_locations or []]
     if not any((place / "utils" / "edgetpu.py").is_file() for place in places):
         return Pycoral(False, why=_UNRELATED.format(place=places[0] if places else spec.origin))
-    learnt, status, said = _child(["pycoral"], time_limit_s)
-    _, why = _judged(learnt, status, said, time_limit_s)
-    return Pycoral(True, learnt.get("version", ""), learnt.get("count", 0), why)
+    end = run_child(__name__, ["pycoral"], time_limit_s)
+    return Pycoral(True, end.learnt.get("version", ""), end.learnt.get("count", 0), end.why)
 
+
+def try_open(library: str, device: Device, time_limit_s: float = TIME_LIMIT_S) -> str:
+    """Open ``device`` for a moment, in a child; return why it cannot be opened, "" if it can.
+
+    Not to be done to a device that a process is using: it is refused, but what the library tries
+    before it gives up is not known to leave the other alone.
+    """
+    end = run_child(__name__, ["open", library, device.kind, device.path], time_limit_s)
+    if end.learnt.get("opened"):
+        return end.why
+    told = [line for line in end.errors.splitlines() if "Failed to open device" in line]
+    if end.why or not told:
+        return end.why or "the library does not open it, and says nothing of why"
+    reason = told[-1].partition("]: ")[2]
+    return next((f"{words} ({reason})" for code, words in _REASONS if code in reason), reason)
+
+
+_REASONS = (
+    ("USB error -6", "another process has it open"),
+    ("resource busy", "another process has it open"),
+    ("USB error -3", "no right to open it"),
+    ("Permission denied", "no right to open it"),
+    ("USB error -7", "it does not answer"),
+)
+"""What stands in libedgetpu's words (driver/usb/local_usb_device.cc), after libusb's errors."""
 
 _UNRELATED = (
     "the package 'pycoral' in {place} is not Google's: the one on the Python index is a client of "
@@ -112,88 +133,40 @@ _UNRELATED = (
 )
 
 
-def _child(arguments: list[str], time_limit_s: float) -> tuple[Mapping[str, Any], int | None, str]:
-    """Return what a child learnt, how it ended (None: it had to be killed), and its last line."""
-    package = str(Path(__file__).parents[2])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    try:
-        child = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "edgeagent.edgetpu.library", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=time_limit_s,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as late:
-        return _learnt(late.stdout or b""), None, ""
-    said = child.stderr.decode(errors="replace").strip().splitlines()
-    return _learnt(child.stdout), child.returncode, said[-1] if said else ""
-
-
-def _learnt(out: bytes) -> Mapping[str, Any]:
-    """Return all that was said before the end; a last line may be cut short."""
-    learnt: dict[str, Any] = {}
-    for line in out.splitlines():
-        try:
-            learnt.update(json.loads(line))
-        except ValueError:
-            continue
-    return learnt
-
-
-def _judged(
-    learnt: Mapping[str, Any], status: int | None, said: str, time_limit_s: float
-) -> tuple[Fault, str]:
-    step = learnt.get("step", "starting")
-    if status is None:
-        return "hung", f"not done after {time_limit_s:g} s, while {step}"
-    if status < 0:
-        return "crashed", f"ended its process ({signal.Signals(-status).name}) while {step}"
-    if status:
-        return "refused", said
-    fault: Fault = learnt.get("fault", "")
-    return fault, learnt.get("why", "")
-
-
 def main(arguments: list[str]) -> int:
     """Be the child: one JSON object a line for each thing learnt, each before the next risk."""
-    # A crash is expected here; its memory on the SD card is of use to nobody.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    prepare()
     if arguments[0] == "library":
         _ask_library(arguments[1])
+    elif arguments[0] == "open":
+        _ask_open(arguments[1], arguments[2], arguments[3])
     else:
         _ask_pycoral()
     return 0
 
 
-def _say(**learnt: Any) -> None:  # noqa: ANN401
-    sys.stdout.write(json.dumps(learnt) + "\n")
-    sys.stdout.flush()
-
-
 def _ask_library(name: str) -> None:
     before = _mapped()
-    _say(step="being loaded")
+    say(step="being loaded")
     try:
         library = ctypes.CDLL(name)
     except OSError as error:
         text = str(error)
         # What it needs itself may be missing, too: the loader names the file it did not find.
         own = text.startswith(f"{name}:") and "No such file" in text
-        _say(fault="missing" if own else "refused", why=text)
+        say(fault="missing" if own else "refused", why=text)
         return
     new = _mapped() - before
-    _say(file=next((path for path in new if Path(name).stem.split(".")[0] in path), ""))
+    say(file=next((path for path in new if Path(name).stem.split(".")[0] in path), ""))
     if not hasattr(library, _ENTRY):
-        _say(fault="no_delegate", why=f"has no function {_ENTRY}")
+        say(fault="no_delegate", why=f"has no function {_ENTRY}")
         return
-    _ask("telling its version", lambda: _say(version=_version(library)))
-    _ask("listing devices", lambda: _say(devices=_devices(library)))
+    _ask("telling its version", lambda: say(version=_version(library)))
+    _ask("listing devices", lambda: say(devices=_devices(library)))
 
 
 def _ask(step: str, question: Callable[[], None]) -> None:
-    _say(step=step)
+    say(step=step)
     question()
 
 
@@ -231,12 +204,27 @@ def _devices(library: ctypes.CDLL) -> list[tuple[Kind, str]]:
     return found
 
 
+def _ask_open(name: str, kind: str, path: str) -> None:
+    say(step="being loaded")
+    library = ctypes.CDLL(name)
+    create, free = library.edgetpu_create_delegate, library.edgetpu_free_delegate
+    create.restype = ctypes.c_void_p
+    create.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
+    free.argtypes = (ctypes.c_void_p,)
+    library.edgetpu_verbosity(1)
+    say(step="opening it")
+    delegate = create(_KINDS.index("usb" if kind == "usb" else "pci"), path.encode(), None, 0)
+    say(opened=bool(delegate), step="closing it")
+    if delegate:
+        free(delegate)
+
+
 def _ask_pycoral() -> None:
-    _say(step="being imported")
+    say(step="being imported")
     edgetpu = importlib.import_module("pycoral.utils.edgetpu")
     edgetpu.set_verbosity(0)
-    _ask("telling its version", lambda: _say(version=edgetpu.get_runtime_version()))
-    _ask("listing devices", lambda: _say(count=len(edgetpu.list_edge_tpus())))
+    _ask("telling its version", lambda: say(version=edgetpu.get_runtime_version()))
+    _ask("listing devices", lambda: say(count=len(edgetpu.list_edge_tpus())))
 
 
 if __name__ == "__main__":
