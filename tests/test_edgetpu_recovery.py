@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from edgeagent.cli import main
+from edgeagent.edgetpu import find_devices
 from edgeagent.edgetpu.ladder import Ladder, answer, read_ladder
+from edgeagent.edgetpu.library import try_open
 from edgeagent.edgetpu.outcome import REQUEST, Outcome, read_outcome, write_outcome
 from edgeagent.edgetpu.recovery import ASK_EVERY_S, SPENT_EVERY_S, Recovery
 from edgeagent.errors import ConfigError
 from edgeagent.findings import Notice
+
+from .edgetpu_sim.simulator import Simulator
 
 ROOT = Path(__file__).parent.parent
 
@@ -277,3 +281,16 @@ def test_the_command_takes_a_step_or_shows_them(
     assert not machine.request.exists()
     machine.steps.chmod(0o666)
     assert main(["recover", "--steps", str(machine.steps), *places]) == 78
+
+
+def test_a_stick_that_only_a_power_cut_frees_is_freed(machine: Machine, edgetpu: Simulator) -> None:
+    edgetpu.plug()
+    edgetpu.fault("stuck", port="2-1")
+    (device,) = find_devices(edgetpu.sysfs, edgetpu.dev)
+    assert "it does not answer" in try_open(str(edgetpu.library), device)
+    # What a hub that cuts the port's power does, as the simulator has it.
+    machine.write(["/bin/true"], ["/bin/rm", str(edgetpu.folder / "faults" / "2-1.stuck")])
+    assert machine.round() == "done"
+    assert "it does not answer" in try_open(str(edgetpu.library), device)
+    assert machine.round() == "done"
+    assert try_open(str(edgetpu.library), device) == ""
