@@ -199,10 +199,11 @@ def _node(path: Path) -> Node | None:
         return None
     opens = os.access(path, os.R_OK | os.W_OK)
     mode = stat.S_IMODE(found.st_mode)
-    return Node(path, _user(found.st_uid), _group(found.st_gid), mode, opens)
+    return Node(path, user_name(found.st_uid), _group(found.st_gid), mode, opens)
 
 
-def _user(number: int) -> str:
+def user_name(number: int) -> str:
+    """Return the name of user ``number``; the number itself where it has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -1,11 +1,11 @@
 """What is wrong with this machine's Edge TPUs, and what its owner types to mend it: pure."""
 
-import getpass
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeagent.edgetpu import PCI, Device
+from edgeagent.edgetpu import PCI, Device, user_name
 from edgeagent.edgetpu.library import Library, Pycoral
 
 HOT_C = 85.0
@@ -189,7 +189,7 @@ def _of_node(device: Device, pcie: tuple[str, ...]) -> Iterator[Trouble]:
         cure = "in a container, give it /dev/bus/usb; else: sudo udevadm trigger"
         yield Trouble(what, (cure,), device.name)
     elif not node.opens and node.group == "plugdev":
-        who = getpass.getuser()
+        who = user_name(os.getuid())
         what = f"{who} may not open {node}"
         cures = (f"sudo usermod -aG plugdev {who}", "then log in anew")
         yield Trouble(what, cures, device.name)

@@ -8,7 +8,6 @@ import ctypes
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -161,13 +160,9 @@ def _ask_library(name: str) -> None:
     if not hasattr(library, _ENTRY):
         say(fault="no_delegate", why=f"has no function {_ENTRY}")
         return
-    _ask("telling its version", lambda: say(version=_version(library)))
-    _ask("listing devices", lambda: say(devices=_devices(library)))
-
-
-def _ask(step: str, question: Callable[[], None]) -> None:
-    say(step=step)
-    question()
+    say(step="telling its version")
+    say(version=_version(library), step="listing devices")
+    say(devices=_devices(library))
 
 
 def _mapped() -> set[str]:
@@ -223,8 +218,9 @@ def _ask_pycoral() -> None:
     say(step="being imported")
     edgetpu = importlib.import_module("pycoral.utils.edgetpu")
     edgetpu.set_verbosity(0)
-    _ask("telling its version", lambda: say(version=edgetpu.get_runtime_version()))
-    _ask("listing devices", lambda: say(count=len(edgetpu.list_edge_tpus())))
+    say(step="telling its version")
+    say(version=edgetpu.get_runtime_version(), step="listing devices")
+    say(count=len(edgetpu.list_edge_tpus()))
 
 
 if __name__ == "__main__":
