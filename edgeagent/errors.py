@@ -21,6 +21,7 @@ A message names what, where, the value, what is allowed, and what to do.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 
 class EdgeagentError(Exception):
@@ -75,8 +76,32 @@ class CameraSpentError(CameraError):
     """The camera has failed too often for this process; only a new one may try again."""
 
 
+Cause = Literal[
+    "abort",
+    "hang",
+    "error",
+    "no_device",
+    "mismatch",
+    "permission",
+    "library",
+    "disagreement",
+    "closed",
+]
+"""Why an accelerator does not answer, in one word, for notices and for what to do about it.
+
+``abort`` its process died of it, ``hang`` no answer before the deadline, ``error`` the interpreter
+said it failed, ``no_device`` none is plugged in, ``mismatch`` the library and the interpreter are
+not made for each other, ``permission`` the device may not be opened, ``library`` there is none or
+it is something else, ``disagreement`` it answers otherwise than the CPU, ``closed`` by ourselves.
+"""
+
+
 class AcceleratorError(RetryError, OSError):
-    """The Edge TPU is missing, refused the model, or stopped answering."""
+    """The Edge TPU is missing, refused the model, or stopped answering; ``cause`` says which."""
+
+    def __init__(self, message: str, *, cause: Cause = "error") -> None:
+        self.cause: Cause = cause
+        super().__init__(message)
 
 
 class LinkError(RetryError, ConnectionError):

@@ -173,7 +173,9 @@ def open_engine(
 
         return Scripted(bundle)
     if device != "cpu":
-        raise AcceleratorError(f"engine {device!r}: this release runs models on 'cpu' alone")
+        raise AcceleratorError(
+            f"engine {device!r}: this release runs models on 'cpu' alone", cause="no_device"
+        )
     from edgeagent.engines.tflite import open_cpu
 
     return open_cpu(bundle, runtime, threads, warm, tell)

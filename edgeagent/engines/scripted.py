@@ -62,7 +62,7 @@ class Scripted:
         """See `Engine.seat`."""
         with self._turnstile:
             if self._closed:
-                raise AcceleratorError("engine 'scripted' is closed; open it again")
+                raise AcceleratorError("engine 'scripted' is closed; open it again", cause="closed")
             yield self
 
     def run(self) -> Outputs:

@@ -139,7 +139,7 @@ class CpuEngine:
         """See `Engine.seat`."""
         with self._turnstile:
             if self._interpreter is None:
-                raise AcceleratorError("engine 'cpu' is closed; open it again")
+                raise AcceleratorError("engine 'cpu' is closed; open it again", cause="closed")
             yield self
 
     def run(self) -> Mapping[str, Tensor]:
