@@ -4,12 +4,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edgeagent.errors import AcceleratorError
 from edgeagent.findings import Notice
-from edgeagent.model import Bundle, ModelFile
 from edgeagent.tensor import Tensor, TensorSpec
+
+if TYPE_CHECKING:
+    # Not while running: a child that only runs a model need not know how bundles are read.
+    from edgeagent.model import Bundle, ModelFile
 
 Tell = Callable[[Notice], None]
 
@@ -48,12 +51,12 @@ class Engine(Protocol):
         ...
 
     @property
-    def bundle(self) -> Bundle:
+    def bundle(self) -> "Bundle":
         """What it runs."""
         ...
 
     @property
-    def file(self) -> ModelFile:
+    def file(self) -> "ModelFile":
         """The file of the bundle that it runs; its outputs are to be decoded by this."""
         ...
 
@@ -145,7 +148,7 @@ def nobody(notice: Notice) -> None:
 
 
 def open_engine(
-    bundle: Bundle,
+    bundle: "Bundle",
     device: str = "cpu",
     runtime: str = "auto",
     threads: int = 1,
