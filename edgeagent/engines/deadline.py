@@ -31,8 +31,8 @@ class Patience:
         self._taken_ns: deque[int] = deque(maxlen=KEPT_CALLS)
         self._calls = 0
 
-    def note(self, taken_ns: int) -> None:
-        """Remember a call that was answered.
+    def note(self, taken_ns: int) -> bool:
+        """Remember a call that was answered; return whether the limit was looked at anew.
 
         The first call is never typical and is not remembered: the one after it ends the warming,
         and from then on the limit is looked at again every 64 calls.
@@ -40,8 +40,10 @@ class Patience:
         self._calls += 1
         if self._calls > 1:
             self._taken_ns.append(taken_ns)
-        if self._calls == 2 or self._calls % _EVERY_CALLS == 0:
-            self.limit_s = self._limit_s()
+        if self._calls != 2 and self._calls % _EVERY_CALLS:
+            return False
+        self.limit_s = self._limit_s()
+        return True
 
     def _limit_s(self) -> float:
         ordered = sorted(self._taken_ns)

@@ -5,36 +5,42 @@ Each request is followed by its one answer. Only loading carries more than a hea
 """
 
 import struct
-from enum import IntEnum
 
-REQUEST = struct.Struct("=II")
-"""What to do, and with which model."""
-
-ANSWER = struct.Struct("=IIQ")
-"""How it went, which model, and nanoseconds in the interpreter; JSON or words may follow."""
+ANSWER = struct.Struct("=QQ")
+"""How it went, one of the below, and nanoseconds in the interpreter; JSON or words may follow."""
 
 MAX_BYTES = 65536
 """Longest message: the tensors of a model with dozens of outputs, as JSON."""
 
+WELL = 0
+WRONG = 1
+"""The interpreter said so; its words follow."""
+BUNDLE = 2
+"""`BundleError`, its words follow."""
+REFUSED = 3
+"""`RuntimeRefusedError`, its words follow."""
+DEVICE = 4
+"""`AcceleratorError`; its cause follows, a line feed, and its words."""
 
-class Do(IntEnum):
-    """What a request asks for."""
-
-    RUN = 1
-    LOAD = 2
-    """A second message follows: `memory.Plan` as JSON, with the memory's descriptor."""
-    DROP = 3
+_REQUEST = struct.Struct("=cI")
 
 
-class Went(IntEnum):
-    """How it went."""
+def run(model: int) -> bytes:
+    """Return the request to run a model."""
+    return _REQUEST.pack(b"r", model)
 
-    WELL = 0
-    WRONG = 1
-    """The interpreter said so; its words follow."""
-    BUNDLE = 2
-    """`BundleError`, its words follow."""
-    REFUSED = 3
-    """`RuntimeRefusedError`, its words follow."""
-    DEVICE = 4
-    """`AcceleratorError`; its cause follows, a line feed, and its words."""
+
+def load(model: int) -> bytes:
+    """Return the request to load one; `memory.Plan` as JSON follows, with a descriptor."""
+    return _REQUEST.pack(b"l", model)
+
+
+def drop(model: int) -> bytes:
+    """Return the request to free one."""
+    return _REQUEST.pack(b"d", model)
+
+
+def parse(request: bytes) -> tuple[bytes, int]:
+    """Return the first letter of what to do, and with which model."""
+    what, model = _REQUEST.unpack(request)
+    return what, model

@@ -4,21 +4,21 @@ import json
 import os
 import socket
 import struct
+import threading
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
-from edgeagent.engines import Turnstile
+from edgeagent.engines import messages
 from edgeagent.engines.causes import CURES, last_words, of_exit, of_words
 from edgeagent.engines.memory import Plan
-from edgeagent.engines.messages import ANSWER, MAX_BYTES, REQUEST, Do, Went
+from edgeagent.engines.messages import ANSWER, BUNDLE, MAX_BYTES, REFUSED, WELL, WRONG
 from edgeagent.engines.spawning import bury, open_words, start
 from edgeagent.errors import AcceleratorError, BundleError, Cause, RuntimeRefusedError
 
 GRACE_S = 1.0
 """How long a child may take to end by itself, and after SIGKILL until it is waited for no more."""
 
-_MAX_WORDS_BYTES = 1 << 18
-_LOOK_AT_WORDS_EVERY = 1024
+_MAX_STDERR_BYTES = 1 << 18
 _TIMEVAL = struct.Struct("@ll")
 
 
@@ -43,17 +43,16 @@ class Process:
         """None as long as nobody has noticed one."""
         self.models: set[int] = set()
         """Kept by the worker: the process ends with its last model."""
-        self._turn = Turnstile()
+        self._turn = threading.Lock()
         self._running = False
         self._limit_s = 0.0
-        self._asked = 0
         self._answer = bytearray(MAX_BYTES)
         self._ending: Death | None = None
-        self._words = open_words()
+        self._stderr = open_words()
         try:
-            self._child, self._socket = start(title, self._words)
+            self._child, self._socket = start(title, self._stderr)
         except BaseException:
-            os.close(self._words)
+            os.close(self._stderr)
             raise
 
     @property
@@ -66,7 +65,7 @@ class Process:
         """Whether it runs."""
         return self.death is None and self._child.poll() is None
 
-    def load(self, model: int, plan: Plan, memory: int, limit_s: float) -> dict[str, str | float]:
+    def load(self, model: int, plan: Plan, memory: int, limit_s: float) -> dict[str, str]:
         """Have it load a model; return what it says of it.
 
         Args:
@@ -81,30 +80,37 @@ class Process:
         """
         with self._turn:
             self._running = False
-            self._send_plan(model, plan, memory)
-            went, _, words = self._receive(limit_s)
+            self._send(messages.load(model))
+            self._send_plan(plan, memory)
+            length = self._receive(limit_s)
             self._running = True
-            if went is Went.WELL:
-                return cast("dict[str, str | float]", json.loads(words))
-            raise self._refusal(went, words)
+            went, _ = ANSWER.unpack_from(self._answer)
+            if went != WELL:
+                raise self._refusal(went, length)
+            return cast("dict[str, str]", json.loads(self._words(length)))
 
-    def run(self, model: int, limit_s: float) -> int:
+    def run(self, request: bytes, limit_s: float) -> int:
         """Have it run a model; return the nanoseconds in the interpreter.
 
+        Args:
+            request: `messages.run` of the model.
+            limit_s: it is killed when it has not answered by then.
+
         Raises:
-            AcceleratorError: it died, was killed past ``limit_s``, or its interpreter refused.
+            AcceleratorError: it died, or its interpreter refused.
         """
         with self._turn:
-            self._send(Do.RUN, model)
-            went, taken_ns, words = self._receive(limit_s)
-            if went is not Went.WELL:
-                raise self._refusal(went, words)
-            return taken_ns
+            self._send(request)
+            length = self._receive(limit_s)
+            went, taken_ns = ANSWER.unpack_from(self._answer)
+            if went != WELL:
+                raise self._refusal(went, length)
+            return int(taken_ns)
 
     def drop(self, model: int) -> None:
         """Have it free a model."""
         with self._turn:
-            self._send(Do.DROP, model)
+            self._send(messages.drop(model))
             self._receive(GRACE_S)
 
     def end(self, cause: Cause, why: str, grace_s: float = 0.0) -> None:
@@ -123,24 +129,24 @@ class Process:
     def _error(self, cause: Cause, why: str) -> AcceleratorError:
         return AcceleratorError(f"engine {self.title!r}: {why}; {CURES[cause]}", cause=cause)
 
-    def _send(self, what: Do, model: int) -> None:
+    def _send(self, request: bytes) -> None:
         if self.death:
             raise self.error()
-        self._tidy_words()
         try:
-            self._socket.send(REQUEST.pack(what, model))
+            self._socket.send(request)
         except OSError:
             self._fail()
 
-    def _send_plan(self, model: int, plan: Plan, memory: int) -> None:
-        self._send(Do.LOAD, model)
+    def _send_plan(self, plan: Plan, memory: int) -> None:
         try:
             socket.send_fds(self._socket, [plan.encode()], [memory])
         except OSError:
             self._fail()
 
-    def _receive(self, limit_s: float) -> tuple[Went, int, bytes]:
-        self._wait_at_most(limit_s)
+    def _receive(self, limit_s: float) -> int:
+        """Put the answer into its buffer, and return its length."""
+        if limit_s != self._limit_s:
+            self._wait_at_most(limit_s)
         try:
             length = self._socket.recv_into(self._answer)
         except BlockingIOError:
@@ -151,13 +157,10 @@ class Process:
             length = 0
         if not length:
             self._fail()
-        went, _, taken_ns = ANSWER.unpack_from(self._answer)
-        return Went(went), taken_ns, bytes(self._answer[ANSWER.size : length])
+        return length
 
     def _wait_at_most(self, limit_s: float) -> None:
         """Let the kernel keep the time limit: no other call is needed for it, call by call."""
-        if limit_s == self._limit_s:
-            return
         whole_s = int(limit_s)
         # At least a microsecond: nothing would mean for ever.
         micros = max(1, int((limit_s - whole_s) * 1e6))
@@ -166,19 +169,20 @@ class Process:
         )
         self._limit_s = limit_s
 
-    def _refusal(self, went: Went, words: bytes) -> Exception:
-        said = words.decode(errors="replace")
-        if went is Went.BUNDLE:
+    def _refusal(self, went: int, length: int) -> Exception:
+        said = self._words(length)
+        if went == BUNDLE:
             return BundleError(said)
-        if went is Went.REFUSED:
+        if went == REFUSED:
             return RuntimeRefusedError(said)
-        if went is Went.WRONG:
-            return self._error(
-                "error", f"the interpreter did not run: {said.partition(chr(10))[0]}"
-            )
+        if went == WRONG:
+            return self._error("error", f"a run failed: {' '.join(said.split())[:300]}")
         cause, _, why = said.partition("\n")
         told = self._last_words()
         return self._error(of_words(cast("Cause", cause), [why, *told]), _with(why, told))
+
+    def _words(self, length: int) -> str:
+        return self._answer[ANSWER.size : length].decode(errors="replace")
 
     def _fail(self) -> NoReturn:
         """Bury a child that ended unasked, and raise what it died of."""
@@ -194,19 +198,18 @@ class Process:
         status = bury(self._child, GRACE_S if unasked else grace_s, GRACE_S)
         death = death or Death(*of_exit(status, self._running))
         told = self._last_words()
-        os.close(self._words)
+        os.close(self._stderr)
         self.death = Death(death.cause, _with(death.why, told) if unasked else death.why)
 
-    def _tidy_words(self) -> None:
-        self._asked += 1
-        if self._asked % _LOOK_AT_WORDS_EVERY:
-            return
-        if os.fstat(self._words).st_size > _MAX_WORDS_BYTES:
-            os.ftruncate(self._words, 0)
+    def tidy_stderr(self) -> None:
+        """Throw away what it has said so far when that is much; to be done now and then."""
+        with self._turn:
+            if self.death is None and os.fstat(self._stderr).st_size > _MAX_STDERR_BYTES:
+                os.ftruncate(self._stderr, 0)
 
     def _last_words(self) -> list[str]:
-        begin = max(0, os.fstat(self._words).st_size - 4096)
-        return last_words(os.pread(self._words, 4096, begin))
+        begin = max(0, os.fstat(self._stderr).st_size - 4096)
+        return last_words(os.pread(self._stderr, 4096, begin))
 
 
 def _with(why: str, told: list[str]) -> str:

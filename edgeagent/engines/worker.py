@@ -13,11 +13,12 @@ import resource
 import signal
 import socket
 import sys
-import time
+from collections.abc import Callable
 
+from edgeagent.engines import messages
 from edgeagent.engines.delegate import open_delegate
 from edgeagent.engines.memory import Memory, Plan
-from edgeagent.engines.messages import ANSWER, MAX_BYTES, REQUEST, Do, Went
+from edgeagent.engines.messages import ANSWER, BUNDLE, DEVICE, MAX_BYTES, REFUSED, WELL, WRONG
 from edgeagent.engines.tflite import Loaded, find_runtime
 from edgeagent.errors import AcceleratorError, BundleError, RuntimeRefusedError
 
@@ -28,73 +29,66 @@ _PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 
 
-class Served:
-    """A loaded model, with the memory it shares with the parent."""
+class Child:
+    """Does what its parent asks, until the parent is gone."""
 
-    def __init__(self, plan: Plan, descriptor: int) -> None:
-        runtime = find_runtime(plan.runtime)
-        began_s = time.perf_counter()
-        delegate, self._version = None, ""
-        if plan.library:
-            delegate, self._version = open_delegate(plan.library, plan.options, runtime)
-        self._loaded = Loaded(plan, runtime, plan.threads, delegate)
-        self._load_ms = (time.perf_counter() - began_s) * 1000
-        self._memory = Memory(plan, descriptor)
-        self._runtime = str(runtime)
+    def __init__(self, parent: socket.socket) -> None:
+        self._parent = parent
+        self._runs: dict[bytes, Callable[[], int]] = {}
+        """Request to what answers it: a run looks nothing else up."""
 
-    def facts(self) -> dict[str, str | float]:
-        """Return what the parent wants to know of it."""
-        return {"runtime": self._runtime, "version": self._version, "load_ms": self._load_ms}
+    def serve(self) -> None:
+        """Answer requests until there will be no more."""
+        receive, send, runs = self._parent.recv, self._parent.send, self._runs
+        while request := receive(64):
+            run = runs.get(request)
+            if run is None:
+                send(self._prepare(request))
+                continue
+            try:
+                answer = ANSWER.pack(WELL, run())
+            except (ValueError, RuntimeError) as error:
+                answer = _refusal(WRONG, error)
+            send(answer)
 
-    def run(self) -> int:
-        """Run it from shared memory to shared memory; return its nanoseconds in the interpreter."""
-        taken_ns = self._loaded.invoke(self._memory.input)
-        self._loaded.write_outputs(self._memory.outputs)
-        return taken_ns
+    def _prepare(self, request: bytes) -> bytes:
+        what, model = messages.parse(request)
+        if what == b"l":
+            return self._load(model)
+        self._runs.pop(messages.run(model), None)
+        return ANSWER.pack(WELL, 0)
 
-
-def serve(parent: socket.socket) -> None:
-    """Do what ``parent`` asks, until it is gone."""
-    models: dict[int, Served] = {}
-    request = bytearray(REQUEST.size)
-    while parent.recv_into(request):
-        what, model = REQUEST.unpack(request)
-        if what == Do.RUN:
-            answer = _run(models[model], model)
-        elif what == Do.LOAD:
-            answer = _load(models, model, parent)
-        else:
-            models.pop(model, None)
-            answer = ANSWER.pack(Went.WELL, model, 0)
-        parent.send(answer)
-
-
-def _run(served: Served, model: int) -> bytes:
-    try:
-        return ANSWER.pack(Went.WELL, model, served.run())
-    except (ValueError, RuntimeError) as error:
-        return _refusal(Went.WRONG, model, error)
-
-
-def _load(models: dict[int, Served], model: int, parent: socket.socket) -> bytes:
-    said, descriptors, _, _ = socket.recv_fds(parent, MAX_BYTES, 1)
-    try:
-        models[model] = Served(Plan.decode(said), descriptors[0])
-    except BundleError as error:
-        return _refusal(Went.BUNDLE, model, error)
-    except RuntimeRefusedError as error:
-        return _refusal(Went.REFUSED, model, error)
-    except AcceleratorError as error:
-        return _refusal(Went.DEVICE, model, f"{error.cause}\n{error}")
-    finally:
-        os.close(descriptors[0])
-    # What has been imported and loaded stays: the collector need not walk it again.
-    gc.freeze()
-    return ANSWER.pack(Went.WELL, model, 0) + json.dumps(models[model].facts()).encode()
+    def _load(self, model: int) -> bytes:
+        said, descriptors, _, _ = socket.recv_fds(self._parent, MAX_BYTES, 1)
+        try:
+            run, facts = _loaded(Plan.decode(said), descriptors[0])
+        except BundleError as error:
+            return _refusal(BUNDLE, error)
+        except RuntimeRefusedError as error:
+            return _refusal(REFUSED, error)
+        except AcceleratorError as error:
+            return _refusal(DEVICE, f"{error.cause}\n{error}")
+        finally:
+            os.close(descriptors[0])
+        self._runs[messages.run(model)] = run
+        # What has been imported and loaded stays: the collector need not walk it again.
+        gc.freeze()
+        return ANSWER.pack(WELL, 0) + json.dumps(facts).encode()
 
 
-def _refusal(went: Went, model: int, words: object) -> bytes:
-    return ANSWER.pack(went, model, 0) + str(words).encode()[: MAX_BYTES - ANSWER.size]
+def _loaded(plan: Plan, descriptor: int) -> tuple[Callable[[], int], dict[str, str]]:
+    """Return what runs the model, from shared memory to shared memory, and facts about it."""
+    runtime = find_runtime(plan.runtime)
+    delegate, version = None, ""
+    if plan.library:
+        delegate, version = open_delegate(plan.library, plan.options, runtime)
+    memory = Memory(plan, descriptor)
+    loaded = Loaded(plan, runtime, plan.threads, delegate)
+    return loaded.bind(memory.input, memory.outputs), {"runtime": str(runtime), "version": version}
+
+
+def _refusal(went: int, words: object) -> bytes:
+    return ANSWER.pack(went, 0) + str(words).encode()[: MAX_BYTES - ANSWER.size]
 
 
 def _owe_life_to(parent: int) -> None:
@@ -118,7 +112,7 @@ def main() -> int:
     _owe_life_to(int(sys.argv[2]))
     _keep_quiet()
     with socket.socket(fileno=int(sys.argv[1])) as parent:
-        serve(parent)
+        Child(parent).serve()
     return 0
 
 
