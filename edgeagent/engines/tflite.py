@@ -66,7 +66,9 @@ def find_runtime(runtime: str = "auto") -> Runtime:
             whys.append(str(error))
         else:
             version = _version(package)
-            return Runtime(found.Interpreter, package, version, found.load_delegate)
+            return Runtime(
+                found.Interpreter, package, version, getattr(found, "load_delegate", None)
+            )
     packages = " or ".join(_RUNTIMES[name][1] for name in names)
     raise RuntimeRefusedError(
         f"no interpreter for runtime {runtime!r} ({'; '.join(whys)}); "

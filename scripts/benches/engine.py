@@ -31,13 +31,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pooling
 
-from edgeagent.engines import Engine, open_engine
-from edgeagent.engines.child import Worker, open_child
-from edgeagent.engines.deadline import Deadline
-from edgeagent.model import Bundle, bundles_folder, find_bundle
-from edgeagent.tensor import TensorSpec
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from edgeagent.engines import Engine, open_engine  # noqa: E402
+from edgeagent.engines.child import Worker, open_child  # noqa: E402
+from edgeagent.engines.deadline import Deadline  # noqa: E402
+from edgeagent.model import Bundle, bundles_folder, find_bundle  # noqa: E402
+from edgeagent.tensor import TensorSpec  # noqa: E402
+from scripts.benches import pooling  # noqa: E402
 
 ROUND_TRIPS = 2
 MORE_US = 10.0
@@ -213,17 +216,20 @@ def _coral(like: Bundle, path: Path) -> Bundle:
 
 def show(rows: list[Row]) -> None:
     """Print the table for a person."""
+    print(f"{'us, medians':28}  interpreter{'':17}round trip")
     print(
-        "us, medians                      interpreter                     round trip\n"
-        "model        place     input    here   child     here   child   bare      memcpy    more  allowed"
+        f"{'model':12} {'place':8} {'input':>6} {'here':>7} {'child':>7} {'here':>8} {'child':>8} "
+        f"{'bare':>6} {'':>6} {'memcpy':>6} {'more':>7} {'allowed':>8}"
     )
     for row in rows:
         print(
-            f"{row.model:12} {row.place:8} {row.input_bytes / 1000:3.0f} KB {row.interpreter_here_us:7.0f} "
-            f"{row.interpreter_child_us:7.0f} {row.here_us:8.1f} {row.child_us:7.1f} "
-            f"{row.bare_round_trip_us:6.1f} {row.round_trip_us:6.1f} {row.copy_us:5.1f} "
-            f"{row.more_us:7.1f} {row.allowed_us:8.1f}  {'met' if row.met else 'MISSED'}"
+            f"{row.model:12} {row.place:8} {row.input_bytes / 1000:3.0f} KB "
+            f"{row.interpreter_here_us:7.0f} {row.interpreter_child_us:7.0f} "
+            f"{row.here_us:8.1f} {row.child_us:8.1f} {row.bare_round_trip_us:6.1f} "
+            f"{row.round_trip_us:6.1f} {row.copy_us:6.1f} {row.more_us:7.1f} "
+            f"{row.allowed_us:8.1f}  {'met' if row.met else 'MISSED'}"
         )
+    print(f"load average {os.getloadavg()[0]:.2f}")
 
 
 def main() -> int:

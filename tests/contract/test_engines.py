@@ -11,9 +11,11 @@ import pytest
 from edgeagent.decode import decode
 from edgeagent.decode.golden import differences, goldens
 from edgeagent.engines import Engine, open_engine
+from edgeagent.engines.child import Worker, open_child
+from edgeagent.engines.deadline import Deadline
 from edgeagent.engines.scripted import Scripted
 from edgeagent.errors import AcceleratorError
-from edgeagent.model import Bundle, bundles_folder, find_bundle
+from edgeagent.model import Bundle, Device, bundles_folder, find_bundle
 
 Opener = Callable[[], Engine]
 
@@ -30,6 +32,10 @@ def golden_of(name: str) -> Scripted:
     return Scripted(held, [golden.outputs for golden in goldens(held)])
 
 
+def in_a_child(name: str) -> Engine:
+    return open_child(bundle(name), "cpu", Worker("cpu", None), Deadline())
+
+
 MEMBERS: dict[str, Opener] = {
     "cpu detector": lambda: open_engine(bundle("coco16-320")),
     "cpu extractor": lambda: open_engine(bundle("embed88-128")),
@@ -37,6 +43,8 @@ MEMBERS: dict[str, Opener] = {
     "cpu yolo v5": lambda: open_engine(bundle("squares-v5")),
     "cpu yolo v8": lambda: open_engine(bundle("squares-v8")),
     "cpu yolo dfl": lambda: open_engine(bundle("squares-dfl")),
+    "child detector": lambda: in_a_child("coco16-320"),
+    "child extractor": lambda: in_a_child("embed88-128"),
     "scripted by name": lambda: open_engine(bundle("coco16-320"), device="scripted"),
     "scripted detector": lambda: golden_of("coco16-320"),
     "scripted ssd": lambda: golden_of("squares-ssd"),
@@ -44,16 +52,23 @@ MEMBERS: dict[str, Opener] = {
 }
 
 
-@pytest.fixture(params=list(MEMBERS.values()), ids=list(MEMBERS))
+@pytest.fixture
+def simulated(tpu: Worker, pair: Bundle) -> Engine:
+    return open_child(pair, "edgetpu", tpu, Deadline())
+
+
+@pytest.fixture(params=[*MEMBERS, "simulated"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    opened: Engine = request.param()
+    opener = MEMBERS.get(request.param)
+    opened: Engine = opener() if opener else request.getfixturevalue("simulated")
     yield opened
     opened.close()
 
 
 def test_it_says_what_it_is_and_what_it_runs(engine: Engine) -> None:
-    assert engine.name in {"cpu", "scripted"}
-    assert engine.file == engine.bundle.files["cpu"]
+    assert engine.name in {"cpu", "sim", "scripted"}
+    device: Device = "edgetpu" if engine.name == "sim" else "cpu"
+    assert engine.file == engine.bundle.files[device]
     assert engine.takes == engine.file.input
     assert engine.load_ms >= 0
     assert engine.first_ms >= 0
