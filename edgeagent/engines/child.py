@@ -110,14 +110,14 @@ class Worker:
         """Free a model; with the last one the process ends."""
         with self._guard:
             process.models.discard(number)
-            last = not process.models
-            if last and self._process is process:
+            if process.models:
+                with suppress(AcceleratorError):
+                    process.drop(number)
+                return
+            if self._process is process:
                 self._process = None
-        if last:
+            # Nobody else may start one meanwhile: the device belongs to one process at a time.
             process.end("closed", "its last model was closed", GRACE_S)
-        else:
-            with suppress(AcceleratorError):
-                process.drop(number)
 
     def failed(self, process: Process) -> None:
         """Take note that a run failed in ``process``, which may be alive or not.
@@ -138,8 +138,8 @@ class Worker:
         """End the process for good; twice is safe."""
         with self._guard:
             process, self._process, self._closed = self._process, None, True
-        if process is not None:
-            process.end("closed", "its worker was closed", GRACE_S)
+            if process is not None:
+                process.end("closed", "its worker was closed", GRACE_S)
 
     def _join(self) -> tuple[Process, int]:
         with self._guard:
@@ -228,6 +228,7 @@ class ChildEngine:
         self._outputs = held.memory.outputs
         self._worker = worker
         self._held = held
+        self._process = held.process
         self._request = messages.run(held.number)
         self._patience = patience
         self._turnstile = Turnstile()
@@ -249,7 +250,7 @@ class ChildEngine:
     @property
     def alive(self) -> bool:
         """Whether the process that loaded it still runs; once False it stays so."""
-        return not self._closed and self._held.process.alive
+        return not self._closed and self._process.alive
 
     def warm(self) -> None:
         """Run thrice on what lies in the input: the first is not typical, the third has a limit."""
@@ -271,8 +272,8 @@ class ChildEngine:
                 raise AcceleratorError(
                     f"engine {self.name!r} is closed; open it again", cause="closed"
                 )
-            if self._held.process.death:
-                raise self._held.process.error()
+            if self._process.death:
+                raise self._process.error()
             yield self
 
     def run(self) -> Mapping[str, Tensor]:
@@ -282,7 +283,7 @@ class ChildEngine:
             AcceleratorError: with a delegate the engine is lost, whatever the cause, and to be
                 opened again; without one only where `alive` is False.
         """
-        process = self._held.process
+        process = self._process
         # Before the call, when caches are warm, and not after it.
         if self._taken_ns and self._patience.note(self._taken_ns):
             process.tidy_stderr()
@@ -300,4 +301,4 @@ class ChildEngine:
             if self._closed:
                 return
             self._closed = True
-            self._worker.leave(self._held.process, self._held.number)
+            self._worker.leave(self._process, self._held.number)

@@ -54,6 +54,8 @@ class Process:
         except BaseException:
             os.close(self._stderr)
             raise
+        self._send = self._socket.send
+        self._receive_into = self._socket.recv_into
 
     @property
     def pid(self) -> int:
@@ -80,9 +82,7 @@ class Process:
         """
         with self._turn:
             self._running = False
-            self._send(messages.load(model))
-            self._send_plan(plan, memory)
-            length = self._receive(limit_s)
+            length = self._ask(messages.load(model), limit_s, (plan.encode(), memory))
             self._running = True
             went, _ = ANSWER.unpack_from(self._answer)
             if went != WELL:
@@ -100,18 +100,18 @@ class Process:
             AcceleratorError: it died, or its interpreter refused.
         """
         with self._turn:
-            self._send(request)
-            length = self._receive(limit_s)
+            length = self._ask(request, limit_s)
+            went: int
+            taken_ns: int
             went, taken_ns = ANSWER.unpack_from(self._answer)
             if went != WELL:
                 raise self._refusal(went, length)
-            return int(taken_ns)
+            return taken_ns
 
     def drop(self, model: int) -> None:
         """Have it free a model."""
         with self._turn:
-            self._send(messages.drop(model))
-            self._receive(GRACE_S)
+            self._ask(messages.drop(model), GRACE_S)
 
     def end(self, cause: Cause, why: str, grace_s: float = 0.0) -> None:
         """End it: by itself within ``grace_s``, else by SIGKILL; whoever waits for it is told."""
@@ -129,38 +129,28 @@ class Process:
     def _error(self, cause: Cause, why: str) -> AcceleratorError:
         return AcceleratorError(f"engine {self.title!r}: {why}; {CURES[cause]}", cause=cause)
 
-    def _send(self, request: bytes) -> None:
-        if self.death:
-            raise self.error()
-        try:
-            self._socket.send(request)
-        except OSError:
-            self._fail()
+    def _ask(self, request: bytes, limit_s: float, more: tuple[bytes, int] | None = None) -> int:
+        """Send a request; put the answer into its buffer, and return its length.
 
-    def _send_plan(self, plan: Plan, memory: int) -> None:
-        try:
-            socket.send_fds(self._socket, [plan.encode()], [memory])
-        except OSError:
-            self._fail()
-
-    def _receive(self, limit_s: float) -> int:
-        """Put the answer into its buffer, and return its length."""
+        Between a call and its answer the caches have gone cold: there is as little here as can be.
+        """
         if limit_s != self._limit_s:
             self._wait_at_most(limit_s)
         try:
-            length = self._socket.recv_into(self._answer)
-        except BlockingIOError:
-            self._child.kill()
-            self._bury(Death("hang", f"no answer within {limit_s:g} s, it was killed"))
-            raise self.error() from None
-        except OSError:
-            length = 0
+            self._send(request)
+            if more:
+                socket.send_fds(self._socket, [more[0]], [more[1]])
+            length = self._receive_into(self._answer)
+        except OSError as error:
+            self._fail(error)
         if not length:
-            self._fail()
+            self._fail(None)
         return length
 
     def _wait_at_most(self, limit_s: float) -> None:
         """Let the kernel keep the time limit: no other call is needed for it, call by call."""
+        if self.death:
+            raise self.error()
         whole_s = int(limit_s)
         # At least a microsecond: nothing would mean for ever.
         micros = max(1, int((limit_s - whole_s) * 1e6))
@@ -184,9 +174,13 @@ class Process:
     def _words(self, length: int) -> str:
         return self._answer[ANSWER.size : length].decode(errors="replace")
 
-    def _fail(self) -> NoReturn:
-        """Bury a child that ended unasked, and raise what it died of."""
-        self._bury(self._ending)
+    def _fail(self, error: OSError | None) -> NoReturn:
+        """Bury a child that did not answer, and raise what became of it."""
+        if isinstance(error, BlockingIOError):
+            self._child.kill()
+            self._bury(Death("hang", f"no answer within {self._limit_s:g} s, it was killed"))
+        else:
+            self._bury(self._ending)
         raise self.error()
 
     def _bury(self, death: Death | None, grace_s: float = 0.0) -> None:
