@@ -143,6 +143,10 @@ class Process:
             length = self._receive_into(self._answer)
         except OSError as error:
             self._fail(error)
+        except BaseException:
+            # A Ctrl-C: its answer must not be taken for that of the next request.
+            self._child.kill()
+            raise
         if not length:
             self._fail(None)
         return length
@@ -187,13 +191,12 @@ class Process:
         if self.death:
             return
         self._socket.close()
-        unasked = death is None
         # Its end of the sockets closes before it can be waited for: it is as good as dead.
-        status = bury(self._child, GRACE_S if unasked else grace_s, GRACE_S)
+        status = bury(self._child, grace_s if death else GRACE_S, GRACE_S)
         death = death or Death(*of_exit(status, self._running))
-        told = self._last_words()
+        told = [] if death.cause == "closed" else self._last_words()
         os.close(self._stderr)
-        self.death = Death(death.cause, _with(death.why, told) if unasked else death.why)
+        self.death = Death(death.cause, _with(death.why, told))
 
     def tidy_stderr(self) -> None:
         """Throw away what it has said so far when that is much; to be done now and then."""
