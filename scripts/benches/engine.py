@@ -11,6 +11,10 @@ of sleep by a signal from CPU to CPU. How deep that sleep is depends on its leng
 works for as long as the interpreter in the child just did, says how long that was, and it is taken
 off. What a round trip costs that is answered at once stands beside it ("bare").
 
+Turns in which one of the three waited for a CPU that another program had are not counted (the
+kernel's own account, /proc/PID/schedstat); the bench goes on until it has its number of turns, or
+has tried four times as often. With fewer than a hundred it is too busy here to tell.
+
 Models: one that does next to nothing, for inputs of 49 and 150 KB; the extractor that ships
 (49 KB); Coral's (150 KB) where EDGEAGENT_TESTDATA has it.
 """
@@ -24,6 +28,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +49,10 @@ from scripts.benches import pooling  # noqa: E402
 
 ROUND_TRIPS = 2
 MORE_US = 10.0
+MAX_WAIT_NS = 300_000
+"""In a turn, in all: each of six wake-ups waits for the other side to go to sleep, some 10 us."""
+MAX_TRIES = 4
+MIN_TURNS = 100
 CORAL = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 
 PARTNER = """
@@ -66,7 +75,8 @@ class Row:
     model: str
     place: str
     input_bytes: int
-    calls: int
+    turns: int
+    tried: int
     here_us: float
     child_us: float
     interpreter_here_us: float
@@ -79,26 +89,47 @@ class Row:
     allowed_us: float
 
     @property
-    def met(self) -> bool:
-        """Whether the bar is met."""
-        return self.more_us <= self.allowed_us
+    def verdict(self) -> str:
+        """``met``, ``MISSED``, or ``TOO BUSY`` to tell."""
+        if self.turns < MIN_TURNS:
+            return "TOO BUSY"
+        return "met" if self.more_us <= self.allowed_us else "MISSED"
 
 
 @contextmanager
-def partnership(cpu: int) -> Iterator[socket.socket]:
-    """Start a process that works for as long as it is told; yield our end of the sockets."""
+def partnership(cpu: int) -> Iterator[tuple[socket.socket, int]]:
+    """Start a process that works for as long as it is told; yield our end, and its id."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-c", PARTNER, str(theirs.fileno())]
     child = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     theirs.close()
     bind(child.pid, cpu)
     with ours:
-        yield ours
+        yield ours, child.pid
     child.wait(5)
 
 
+class Waiting:
+    """How long some threads have waited for a CPU while they could have run."""
+
+    def __init__(self, threads: list[int]) -> None:
+        self._accounts = [os.open(f"/proc/{thread}/schedstat", os.O_RDONLY) for thread in threads]
+        self._seen_ns = 0
+
+    def since_last_ns(self) -> int:
+        """Return the sum over the threads since this was asked last."""
+        told = [os.pread(account, 64, 0).split() for account in self._accounts]
+        before_ns, self._seen_ns = self._seen_ns, sum(int(fields[1]) for fields in told)
+        return self._seen_ns - before_ns
+
+    def close(self) -> None:
+        """Close the accounts."""
+        for account in self._accounts:
+            os.close(account)
+
+
 class Turns:
-    """Everything that is timed in a turn, and what it took each time, in nanoseconds."""
+    """Everything that is timed in a turn, and what it took the last time, in nanoseconds."""
 
     def __init__(self, here: Engine, child: Engine, partner: socket.socket) -> None:
         self._engines = {"here": here, "child": child}
@@ -114,7 +145,7 @@ class Turns:
             "bare_round_trip": lambda: self._round_trip("bare_round_trip", 0),
         }
         names = [*self._parts, "copy", "interpreter_here", "interpreter_child"]
-        self.taken_ns: dict[str, list[int]] = {name: [] for name in names}
+        self.taken_ns: dict[str, int] = dict.fromkeys(names, 0)
 
     def take(self, order: random.Random) -> None:
         """Time each part once."""
@@ -133,7 +164,7 @@ class Turns:
             seat.run()
             self._note(name, began_ns)
             self._work_ns = seat.invoke_us * 1000
-        self.taken_ns[f"interpreter_{name}"].append(self._work_ns)
+        self.taken_ns[f"interpreter_{name}"] = self._work_ns
 
     def _round_trip(self, name: str, work_ns: int) -> None:
         began_ns = time.perf_counter_ns()
@@ -142,7 +173,7 @@ class Turns:
         self._note(name, began_ns + int.from_bytes(self._message, sys.byteorder))
 
     def _note(self, name: str, began_ns: int) -> None:
-        self.taken_ns[name].append(time.perf_counter_ns() - began_ns)
+        self.taken_ns[name] = time.perf_counter_ns() - began_ns
 
 
 def bind(pid: int, cpu: int) -> None:
@@ -158,17 +189,30 @@ def measure(bundle: Bundle, place: str, calls: int) -> Row:
     ours, other = sorted(os.sched_getaffinity(0))[:2]
     theirs = ours if place == "together" else other
     bind(worker.pid, theirs)
-    with bound_to(ours), partnership(theirs) as partner:
-        turns = Turns(here, child, partner)
-        order = random.Random(1)
-        for _ in range(calls + calls // 10):
-            turns.take(order)
+    with bound_to(ours), partnership(theirs) as (partner, partner_pid):
+        waiting = Waiting([threading.get_native_id(), worker.pid, partner_pid])
+        taken_ns, tried = take_turns(Turns(here, child, partner), waiting, calls)
+        waiting.close()
     for engine in (here, child):
         engine.close()
-    taken_us = {
-        name: [ns / 1000 for ns in taken[-calls:]] for name, taken in turns.taken_ns.items()
-    }
-    return _row(bundle, place, calls, taken_us)
+    return _row(bundle, place, tried, taken_ns)
+
+
+def take_turns(turns: Turns, waiting: Waiting, calls: int) -> tuple[dict[str, list[int]], int]:
+    """Return what each part took in the turns that count, and how many turns were tried."""
+    order = random.Random(1)
+    for _ in range(calls // 10):
+        turns.take(order)
+    waiting.since_last_ns()
+    counted = {name: list[int]() for name in turns.taken_ns}
+    tried = 0
+    while len(counted["here"]) < calls and tried < MAX_TRIES * calls:
+        turns.take(order)
+        tried += 1
+        if waiting.since_last_ns() <= MAX_WAIT_NS:
+            for name, taken_ns in turns.taken_ns.items():
+                counted[name].append(taken_ns)
+    return counted, tried
 
 
 @contextmanager
@@ -182,18 +226,24 @@ def bound_to(cpu: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _row(bundle: Bundle, place: str, calls: int, taken_us: dict[str, list[float]]) -> Row:
-    medians = {f"{name}_us": statistics.median(taken) for name, taken in taken_us.items()}
-    pairs = zip(taken_us["child"], taken_us["here"], strict=True)
+def _row(bundle: Bundle, place: str, tried: int, taken_ns: dict[str, list[int]]) -> Row:
+    turns = len(taken_ns["here"])
+    medians = {f"{name}_us": _median_us(taken) for name, taken in taken_ns.items()}
+    pairs = zip(taken_ns["child"], taken_ns["here"], strict=True)
     return Row(
         bundle.name,
         place,
         int(np.prod(bundle.files["cpu"].input.shape)),
-        calls,
-        more_us=statistics.median(child - here for child, here in pairs),
+        turns,
+        tried,
+        more_us=_median_us([child - here for child, here in pairs]),
         allowed_us=ROUND_TRIPS * medians["round_trip_us"] + MORE_US + medians["copy_us"],
         **medians,
     )
+
+
+def _median_us(taken_ns: list[int]) -> float:
+    return statistics.median(taken_ns or [0]) / 1000
 
 
 def bundles(folder: Path) -> Iterator[Bundle]:
@@ -227,13 +277,12 @@ def show(rows: list[Row]) -> None:
             f"{row.interpreter_here_us:7.0f} {row.interpreter_child_us:7.0f} "
             f"{row.here_us:8.1f} {row.child_us:8.1f} {row.bare_round_trip_us:6.1f} "
             f"{row.round_trip_us:6.1f} {row.copy_us:6.1f} {row.more_us:7.1f} "
-            f"{row.allowed_us:8.1f}  {'met' if row.met else 'MISSED'}"
+            f"{row.allowed_us:8.1f}  {row.verdict} ({row.turns} of {row.tried} turns)"
         )
-    print(f"load average {os.getloadavg()[0]:.2f}")
 
 
 def main() -> int:
-    """Print the table; return 1 where the bar is missed."""
+    """Print the table; return 1 where the bar is missed, 2 where it is too busy here to tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--json", action="store_true")
@@ -245,10 +294,11 @@ def main() -> int:
             for place in ("together", "apart")
         ]
     if options.json:
-        print(json.dumps([{**asdict(row), "met": row.met} for row in rows]))
+        print(json.dumps([{**asdict(row), "verdict": row.verdict} for row in rows]))
     else:
         show(rows)
-    return 0 if all(row.met for row in rows) else 1
+    verdicts = {row.verdict for row in rows}
+    return 1 if "MISSED" in verdicts else 2 if "TOO BUSY" in verdicts else 0
 
 
 if __name__ == "__main__":
