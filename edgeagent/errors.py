@@ -13,6 +13,7 @@
     + AcceleratorError  no Edge TPU, or it went away
     + LinkError         no broker
     + OutboxError       no room on the disk, or no right to write there
+    + DownloadError     a file did not come, or was another one
   - UsageError        the command was typed wrongly                 exit 64
 
 The statuses are those of ``sysexits.h`` (EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE,
@@ -110,6 +111,10 @@ class LinkError(RetryError, ConnectionError):
 
 class OutboxError(RetryError, OSError):
     """The outbox cannot be opened or written."""
+
+
+class DownloadError(RetryError, OSError):
+    """A file could not be fetched, or what came is not what was asked for."""
 
 
 class UsageError(EdgeagentError, ValueError):
