@@ -90,7 +90,7 @@ def examine(path: Path) -> Anatomy:
         return _anatomy(path, data)
     except BundleError as error:
         raise BundleError(
-            f"{path}: is damaged or cut short ({error}); fetch it again, here are {len(data):,} bytes"
+            f"{path}: its {len(data):,} bytes are damaged or cut short ({error}); fetch it again"
         ) from error
 
 

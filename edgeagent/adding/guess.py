@@ -63,8 +63,8 @@ def guess(model: Anatomy, labels: Labels, task: Task | None = None) -> Guess:
             return _sound(model, found, task)
     outputs = ", ".join(f"{told(port.spec)} by {model.maker(port)}" for port in model.outputs)
     raise BundleError(
-        f"{model.path}: its outputs ({outputs}) are none that the agent can read: scores of classes,"
-        f" a vector, the four of {POST_PROCESS}, YOLO rows, a CenterNet"
+        f"{model.path}: its outputs ({outputs}) are none that the agent can read: scores of "
+        f"classes, a vector, the four of {POST_PROCESS}, YOLO rows, a CenterNet"
     )
 
 
