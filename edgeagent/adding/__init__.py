@@ -1,7 +1,7 @@
 """Makes a bundle of a .tflite file: reads it, guesses what it is, runs it, writes all that down."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from edgeagent.decode import decode
 from edgeagent.decode.golden import THRESHOLD, goldens
 from edgeagent.engines import open_engine
 from edgeagent.errors import BundleError, UsageError
-from edgeagent.findings import Embedding
+from edgeagent.findings import Embedding, Finding
 from edgeagent.heads import Task
 from edgeagent.model import Bundle, Device, load_bundle
 from edgeagent.tensor import TensorSpec
@@ -53,6 +53,8 @@ class Wish:
     takes: Range | None = None
     """What a float model's input is scaled to; a quantised one's takes bytes."""
     fallback: Fallback = "cpu"
+    stills: tuple[Path, ...] = ()
+    """Pictures to try it on, which the bundle keeps; () takes those of the release."""
     replace: bool = False
     """Whether a bundle of this name may be there already."""
 
@@ -78,7 +80,7 @@ def add(wish: Wish, into: Path, tell: Callable[[str], None]) -> Bundle:
     found = guess(main, _labels(wish, main), wish.task)
     tell(_story(main, found))
     taken = _taken(main, wish.takes)
-    shown = show(main, taken) if "cpu" in files else []
+    shown = show(main, taken, wish.stills) if "cpu" in files else []
     main, found = _completed(main, found, shown)
     with placed(into, name, wish.replace) as folder:
         _fill(folder, wish, name, files | {next(iter(files)): main}, found, taken)
@@ -87,6 +89,10 @@ def add(wish: Wish, into: Path, tell: Callable[[str], None]) -> Bundle:
     return load_bundle(into / name)
 
 
+_BLIND = (
+    "nothing was seen, so an Edge TPU would have nothing to be compared by: add it again with "
+    "--still FILE of what it is to see"
+)
 _UNSEEN = "without a file for the CPU it cannot be tried here, and has no golden pictures"
 
 
@@ -192,7 +198,10 @@ def _file(
 ) -> FileText:
     main, model = next(iter(files.values())), files[device]
     places = found.roles if model is main else match_pair(main, model, found)
-    outputs = {role: model.outputs[place].spec for role, place in places.items()}
+    outputs = {
+        role: replace(model.outputs[place].spec, shape=main.outputs[found.roles[role]].spec.shape)
+        for role, place in places.items()
+    }
     entry = replace(taken, name=model.inputs[0].spec.name)
     return FileText(_FILES[device], model.size_bytes, model.sha256, entry, outputs)
 
@@ -205,17 +214,17 @@ def _prove(folder: Path, tell: Callable[[str], None]) -> None:
             open_engine(bundle, warm=False).close()
     except BundleError as error:
         raise BundleError(str(error).replace(f"{folder}/", f"{folder.name}: ")) from error
-    for line in _seen(bundle):
-        tell(line)
-
-
-def _seen(bundle: Bundle) -> Iterator[str]:
+    blind = True
     for golden in goldens(bundle):
         found = decode(bundle, bundle.files["cpu"], golden.outputs, THRESHOLD, top=3)
-        words = [
-            f"a vector of {len(one.values)} bytes"
-            if isinstance(one, Embedding)
-            else f"{one.name} {one.score:.2f}"
-            for one in found
-        ]
-        yield f"shown {golden.name}.npz: {', '.join(words[:5]) or f'nothing above {THRESHOLD}'}"
+        words = ", ".join(_word(one) for one in found[:5])
+        tell(f"shown {golden.name}: {words or f'nothing above {THRESHOLD}'}")
+        blind = blind and not found
+    if blind and "cpu" in bundle.files:
+        tell(_BLIND)
+
+
+def _word(one: Finding) -> str:
+    if isinstance(one, Embedding):
+        return f"a vector of {len(one.values)} bytes"
+    return f"{one.name} {one.score:.2f}"

@@ -36,8 +36,6 @@ class ManifestText:
         """Yield the manifest, line by line; what is the default is left out."""
         for key in ("name", "version", "task", "decoder", "licence", "origin"):
             yield f"{key} = {_value(getattr(self, key))}"
-        if "cpu" not in self.files:
-            yield 'fallback = "none"'
         if self.params != Params():
             yield from ("", "[params]", *_params(self.params))
         for device, file in self.files.items():

@@ -1,6 +1,6 @@
-"""Shows a model the stills that ship, and keeps what it says to them as the bundle's goldens."""
+"""Shows a model some stills, and keeps what it says to them as the bundle's goldens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeagent.adding.anatomy import Anatomy
+from edgeagent.clock import ManualClock
+from edgeagent.config import CameraConfig
 from edgeagent.decode.golden import goldens
 from edgeagent.engines.tflite import find_runtime, load
 from edgeagent.engines.trial import ensure_tried
@@ -17,6 +19,7 @@ from edgeagent.findings import WHOLE
 from edgeagent.frame import Picture
 from edgeagent.model import ModelFile, bundles_folder, find_bundle
 from edgeagent.preprocess import fit
+from edgeagent.sources import open_source
 from edgeagent.tensor import Tensor, TensorSpec
 
 STILLS = "coco16-320"
@@ -39,30 +42,44 @@ class Shown:
     """Raw, in file order."""
 
 
-def show(model: Anatomy, taken: TensorSpec) -> list[Shown]:
-    """Run ``model`` on the stills, after a trial in a process that may crash.
+def show(model: Anatomy, taken: TensorSpec, own: Sequence[Path] = ()) -> list[Shown]:
+    """Run ``model`` on stills, after a trial in a process that may crash.
 
     Args:
         model: a file for the CPU.
         taken: its input; a float one's scale and zero point say how bytes become reals.
+        own: stills of the owner's; those that ship, without any.
 
     Raises:
         RuntimeRefusedError: the runtime does not take it, or does not run it.
+        CameraError: a still cannot be read.
     """
     ensure_tried(ModelFile(model.path, model.size_bytes, model.sha256, taken, {}), None)
     interpreter = load(model.path, find_runtime(), threads=1)
-    stills = goldens(find_bundle(STILLS, [bundles_folder()]))
-    return [_shown(interpreter, taken, still.name, still.image[0]) for still in stills]
+    stills = _read(own) if own else _shipped()
+    return [_shown(interpreter, taken, name, picture) for name, picture in stills]
+
+
+def _shipped() -> Iterator[tuple[str, Picture]]:
+    for golden in goldens(find_bundle(STILLS, [bundles_folder()])):
+        yield golden.name, _picture(golden.image[0])
+
+
+def _read(stills: Sequence[Path]) -> Iterator[tuple[str, Picture]]:
+    for number, path in enumerate(stills):
+        camera = CameraConfig(name=path.name, source="images", address=str(path))
+        for frame in open_source(camera, ManualClock(), pace=False).frames():
+            yield f"{number}-{path.stem}", frame.picture
 
 
 def _shown(
     interpreter: Any,  # noqa: ANN401
     taken: TensorSpec,
     name: str,
-    still: NDArray[np.uint8],
+    picture: Picture,
 ) -> Shown:
     image = np.zeros(taken.shape, np.uint8)
-    fit(_picture(still), WHOLE, image, TensorSpec("", taken.shape, "uint8"))
+    fit(picture, WHOLE, image, TensorSpec("", taken.shape, "uint8"))
     image &= _LEVELS
     into: Tensor = np.zeros(taken.shape, taken.dtype)
     fit(_picture(image[0]), WHOLE, into, taken)

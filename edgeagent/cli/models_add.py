@@ -33,6 +33,10 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
         "--fallback", choices=("cpu", "none"), default="cpu",
         help="none: a compiled file without one for the CPU",
     )  # fmt: skip
+    parser.add_argument(
+        "--still", type=Path, action="append", default=[], metavar="FILE",
+        help="picture to try it on, kept in the bundle; default: two that ship",
+    )  # fmt: skip
     parser.add_argument("--licence", default="not stated", help="what the manifest says of it")
     parser.add_argument("--origin", default="", help="where it is from, for the manifest")
     add_place(parser)
@@ -63,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
         "origin",
         "replace",
     )
-    wish = Wish(options.file, **{key: getattr(options, key) for key in same})
+    said = {key: getattr(options, key) for key in same}
+    wish = Wish(options.file, stills=tuple(options.still), **said)
     print(advice(add(wish, place(options), print)))
     return 0
 
@@ -89,8 +94,8 @@ def advice(bundle: Bundle) -> str:
     key = "vector" if bundle.task == "embed" else "name"
     option = "--vector" if bundle.task == "embed" else "--model"
     folder = bundle.folder.absolute()
-    return (
-        f"{folder} is ready. In the settings:\n"
-        f'  [model]\n  folder = "{folder.parent}"\n  {key} = "{bundle.name}"\n'
-        f"To try it: edgeagent replay CLIP {option} {folder}"
-    )
+    settings = f'  [model]\n  folder = "{folder.parent}"\n  {key} = "{bundle.name}"'
+    ready = f"{folder} is ready. In the settings:\n{settings}"
+    if "cpu" not in bundle.files:
+        return f'{ready}\n  fallback = "none"'
+    return f"{ready}\nTo try it: edgeagent replay CLIP {option} {folder}"
