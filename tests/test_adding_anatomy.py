@@ -1,5 +1,6 @@
-"""What is read of a .tflite file is what an interpreter says of it; damage is named, not suffered."""
+"""What is read of a .tflite file is what an interpreter says of it; damage is named."""
 
+import contextlib
 import importlib
 import os
 import resource
@@ -38,7 +39,8 @@ def check(port: Port, detail: dict[str, Any]) -> None:
     scale, zero_point = detail["quantization"]
     assert (spec.name, spec.dtype) == (detail["name"], np.dtype(detail["dtype"]).name)
     assert spec.shape == tuple(detail["shape"])
-    assert (spec.scale, spec.zero_point) == (pytest.approx(scale), zero_point)
+    assert spec.scale == pytest.approx(scale)
+    assert spec.zero_point == zero_point
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.parent.name)
@@ -119,7 +121,9 @@ def test_another_version_of_the_schema_is_refused(tmp_path: Path) -> None:
 flips = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=12)
 
 
-@settings(max_examples=400, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(flips=flips, keep=st.floats(0.2, 1.0))
 def test_a_spoilt_model_is_read_or_refused(
     tmp_path: Path, flips: list[tuple[int, int]], keep: float
@@ -131,13 +135,11 @@ def test_a_spoilt_model_is_read_or_refused(
         data[place % (graph if place % 2 else len(data))] = value
     path = tmp_path / "model.tflite"
     path.write_bytes(data[: int(len(data) * keep)])
-    try:
+    model: Anatomy | None = None
+    with contextlib.suppress(BundleError):
         model = examine(path)
-    except BundleError as error:
-        assert str(error).startswith(f"{path}: ")
-    else:
-        assert isinstance(model, Anatomy)
-        assert all(abs(port.spec.scale) < 1e6 for port in (*model.inputs, *model.outputs))
+    if model is not None:
+        assert all(0 <= port.spec.scale < 1e6 for port in (*model.inputs, *model.outputs))
 
 
 BOMB = """

@@ -49,9 +49,10 @@ def test_a_list_longer_than_is_allowed_is_refused() -> None:
 
 def test_one_list_cannot_be_read_for_ever() -> None:
     table = root(one_table(struct.pack("<I", 1000) + bytes(1000)))
+    for _ in range(8):
+        table.numbers(0, "b", 1000)
     with pytest.raises(BundleError, match="its lists overlap beyond measure"):
-        for _ in range(20):
-            table.numbers(0, "b", 1000)
+        table.numbers(0, "b", 1000)
 
 
 def test_a_table_before_the_file_is_refused() -> None:

@@ -1,7 +1,10 @@
 """Reads the label files that come with models: one name a line, or a number before each."""
 
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +16,12 @@ UNNAMED = "n/a"
 MOST_BYTES = 65536
 """Longest label file that a bundle may have."""
 MOST_CLASSES = 65536
+
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError,
+    KeyError, struct.error,
+)  # fmt: skip
+"""What zipfile raises over archives that are damaged, or packed in a way it does not know."""
 
 _NUMBERED = re.compile(r"\s*(\d{1,9})(?:\s*:\s*|\s+)(\S.*)")
 
@@ -43,14 +52,18 @@ def labels_within(model: Path) -> tuple[str, ...]:
         return ()
     try:
         with zipfile.ZipFile(model) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".txt")]
-            named = [name for name in names if "label" in name.lower()] or names
-            if len(named) != 1:
-                return ()
-            with archive.open(named[0]) as file:
-                return _parsed(file.read(MOST_BYTES + 1), f"{model}: {named[0]} in it")
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+            name = _list_in(archive.namelist())
+            data = archive.open(name).read(MOST_BYTES + 1) if name else b""
+    except _DAMAGE as error:
         raise BundleError(f"{model}: its archive is damaged ({error}); fetch it again") from error
+    return _parsed(data, f"{model}: {name} in it") if name else ()
+
+
+def _list_in(names: Sequence[str]) -> str:
+    """Return the one that is the list of labels, "" where it cannot be told."""
+    texts = [name for name in names if name.endswith(".txt")]
+    named = [name for name in texts if "label" in name.lower()] or texts
+    return named[0] if len(named) == 1 else ""
 
 
 def _parsed(data: bytes, where: str) -> tuple[str, ...]:

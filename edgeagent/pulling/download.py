@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from edgeagent import __version__
@@ -33,12 +33,8 @@ _OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFB
 """What only the disk here says."""
 
 
-class Progress(Protocol):
-    """Hears how far a download is."""
-
-    def __call__(self, name: str, done_bytes: int, whole_bytes: int) -> None:
-        """Hear that ``done_bytes`` of ``whole_bytes`` (0: not known) are there."""
-        ...
+Progress = Callable[[str, int, int], None]
+"""Hears a file's name, how many bytes of it are there, and of how many (0: not known)."""
 
 
 class _CutError(Exception):
@@ -216,6 +212,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         try:
             self._check(newurl)
         except UsageError as error:
+            fp.close()
             raise DownloadError(f"{req.full_url}: leads to {error}") from error
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
