@@ -16,9 +16,12 @@ import pytest
 from edgeagent import cli
 from edgeagent.adding import Wish, add
 from edgeagent.adding.placing import placed
+from edgeagent.cli.models_add import advice
 from edgeagent.decode.golden import goldens
 from edgeagent.errors import ModelError, UsageError
 from edgeagent.model import Bundle, load_bundle
+
+from .edgetpu_sim.wrap import wrap_file
 
 DATA = os.environ.get("EDGEAGENT_TESTDATA", "")
 CORAL = Path(DATA) / "models"
@@ -210,6 +213,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from edgeagent.adding.placing import placed
+from edgeagent.cli.models_add import advice
 
 with placed(Path(sys.argv[1]), "new", True) as folder:
     (folder / "manifest.toml").write_text("half")
@@ -235,3 +239,30 @@ def test_the_daemon_knows_nothing_of_adding_and_pulling() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(("name", "tail"), [("squares-ssd", 1), ("squares-v8", 0), ("squares-dfl", 0)])
+def test_a_compiled_file_is_read_beside_its_own(tmp_path: Path, name: str, tail: int) -> None:
+    """As the simulator compiles: a detector's last operator stays with the CPU."""
+    own = MODELS / name
+    compiled = wrap_file(own / "model.tflite", tmp_path / "compiled.tflite", tail)
+    bundle, _ = made(
+        tmp_path / "into",
+        own / "model.tflite",
+        edgetpu=compiled,
+        labels=own / "labels.txt",
+        name=name,
+    )
+    assert bundle.files["edgetpu"].outputs == bundle.files["cpu"].outputs
+    assert bundle.files["edgetpu"].path.read_bytes() == compiled.read_bytes()
+
+
+def test_a_compiled_file_may_come_alone_by_leave(tmp_path: Path) -> None:
+    own = MODELS / "squares-v8"
+    compiled = wrap_file(own / "model.tflite", tmp_path / "m_edgetpu.tflite")
+    into = tmp_path / "into"
+    assert "or do without: --fallback none" in refusal(into, compiled, labels=own / "labels.txt")
+    bundle, told = made(into, compiled, labels=own / "labels.txt", fallback="none")
+    assert (bundle.name, set(bundle.files)) == ("m", {"edgetpu"})
+    assert told[-1] == "without a file for the CPU it cannot be tried here, and has no golden pictures"
+    assert 'fallback = "none"' in advice(bundle)
