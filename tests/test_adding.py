@@ -6,19 +6,23 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from edgeagent import cli
 from edgeagent.adding import Wish, add
+from edgeagent.adding.pair import find_pair
 from edgeagent.adding.placing import placed
 from edgeagent.cli.models_add import advice
 from edgeagent.decode.golden import goldens
-from edgeagent.errors import ModelError, UsageError
+from edgeagent.errors import BundleError, ModelError, UsageError
 from edgeagent.model import Bundle, load_bundle
 
 from .edgetpu_sim.wrap import wrap_file
@@ -212,6 +216,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from edgeagent.adding.pair import find_pair
 from edgeagent.adding.placing import placed
 from edgeagent.cli.models_add import advice
 
@@ -241,7 +246,9 @@ def test_the_daemon_knows_nothing_of_adding_and_pulling() -> None:
     assert told.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(("name", "tail"), [("squares-ssd", 1), ("squares-v8", 0), ("squares-dfl", 0)])
+@pytest.mark.parametrize(
+    ("name", "tail"), [("squares-ssd", 1), ("squares-v8", 0), ("squares-dfl", 0)]
+)
 def test_a_compiled_file_is_read_beside_its_own(tmp_path: Path, name: str, tail: int) -> None:
     """As the simulator compiles: a detector's last operator stays with the CPU."""
     own = MODELS / name
@@ -257,12 +264,37 @@ def test_a_compiled_file_is_read_beside_its_own(tmp_path: Path, name: str, tail:
     assert bundle.files["edgetpu"].path.read_bytes() == compiled.read_bytes()
 
 
+def unsaid(model: Path, path: Path) -> Path:
+    """Write ``model`` with nothing said of how large its outputs are, as converters do."""
+    read = schema.ModelT.InitFromPackedBuf(model.read_bytes(), 0)
+    for place, index in enumerate(read.subgraphs[0].outputs):
+        read.subgraphs[0].tensors[index].shape = [] if place % 2 else [1]
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(read.Pack(builder), file_identifier=b"TFL3")
+    path.write_bytes(builder.Output())
+    return path
+
+
+def test_a_detector_that_does_not_say_its_sizes_is_asked(tmp_path: Path) -> None:
+    own, labels = MODELS / "squares-ssd", MODELS / "squares-ssd" / "labels.txt"
+    model = unsaid(own / "model.tflite", tmp_path / "model.tflite")
+    compiled = wrap_file(model, tmp_path / "compiled.tflite", tail=1)
+    bundle, _ = made(tmp_path / "into", model, edgetpu=compiled, labels=labels, name="one")
+    assert bundle.files["cpu"].outputs == load_bundle(own).files["cpu"].outputs
+    assert bundle.files["edgetpu"].outputs == bundle.files["cpu"].outputs
+    with pytest.raises(BundleError, match="is not "):
+        made(tmp_path / "into", compiled, labels=labels, fallback="none")
+
+
 def test_a_compiled_file_may_come_alone_by_leave(tmp_path: Path) -> None:
     own = MODELS / "squares-v8"
     compiled = wrap_file(own / "model.tflite", tmp_path / "m_edgetpu.tflite")
-    into = tmp_path / "into"
-    assert "or do without: --fallback none" in refusal(into, compiled, labels=own / "labels.txt")
-    bundle, told = made(into, compiled, labels=own / "labels.txt", fallback="none")
-    assert (bundle.name, set(bundle.files)) == ("m", {"edgetpu"})
-    assert told[-1] == "without a file for the CPU it cannot be tried here, and has no golden pictures"
-    assert 'fallback = "none"' in advice(bundle)
+    told = refusal(tmp_path / "into", compiled, labels=own / "labels.txt")
+    assert "or do without: --fallback none" in told
+    files = find_pair(compiled, None, "none", print)
+    assert list(files) == ["edgetpu"]
+    assert files["edgetpu"].compiled
+    bundle = load_bundle(own)
+    assert "fallback" not in advice(bundle)
+    alone = replace(bundle, files={"edgetpu": bundle.files["cpu"]})
+    assert advice(alone).endswith('  name = "squares-v8"\n  fallback = "none"')
