@@ -155,8 +155,7 @@ def test_a_model_is_pulled_from_a_mirror(
     assert (bundle.version, bundle.licence, bundle.decoder) == ("0abc", "Apache-2.0", "yolo")
     assert bundle.origin == "https://mirror.example/v8/model.tflite"
     assert bundle.labels == ("red", "blue")
-    assert sorted(path.name for path in into.iterdir()) == [WAITING, "squares"]
-    assert list((into / WAITING).iterdir()) == []
+    assert [path.name for path in into.iterdir()] == ["squares"]
     told.clear()
     assert pull("squares", catalogue, origin("https://nobody"), into, told.append) == bundle
     assert told == [f"{into / 'squares'}: is there already, and whole"]
@@ -189,6 +188,13 @@ def test_a_folder_with_another_file_is_refused(tmp_path: Path, into: Path) -> No
         pull("squares", catalogue, origin(SQUARES), into, print)
     assert not (into / "squares").exists()
     assert (SQUARES / "model.tflite").exists()
+
+
+def test_an_address_that_is_not_asked_leaves_nothing(catalogue: Catalogue, into: Path) -> None:
+    for base in ("http://mirror.example", "file:///models", "ftp://mirror.example"):
+        with pytest.raises(UsageError, match="give https://"):
+            pull("squares", catalogue, origin(base), into, print)
+    assert not into.exists()
 
 
 def test_another_bundle_of_its_name_stays(catalogue: Catalogue, into: Path) -> None:

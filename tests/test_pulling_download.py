@@ -240,7 +240,7 @@ def test_what_never_ends_is_stopped(serve: Callable[[Act], Server], into: Path) 
             handler.wfile.write(BODY)
 
     assert "URL: goes on after 307,200 bytes" in refusal(serve(endless), into)
-    assert kept(into) == 0
+    assert kept(into) == -1
 
 
 @pytest.mark.parametrize("file", [FILE, UNSIZED])
@@ -295,6 +295,7 @@ def test_refusals_are_told_and_passing_ones_tried_again(
 ) -> None:
     server = serve(lambda handler, _: handler.give(b"", status))
     assert f"answered {status} " in refusal(server, into)
+    assert kept(into) == -1
     assert len(server.asked) == asked
 
 

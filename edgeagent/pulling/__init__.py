@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,15 @@ class Origin:
         """The folder, where it is one."""
         return None if "://" in self.base else Path(self.base)
 
+    def check(self) -> None:
+        """Refuse an address that is not to be asked.
+
+        Raises:
+            UsageError: it is not https, nor http to this host or by leave.
+        """
+        if self.folder is None:
+            self.fetcher.check(self.base)
+
     def get(self, file: RemoteFile, waiting: Path) -> Path:
         """Return where the verified ``file`` is now.
 
@@ -40,6 +50,7 @@ class Origin:
         if self.folder is not None:
             return _local(self.folder, file)
         here = waiting / file.name
+        _prepare(waiting)
         if not here.is_file() or fault_of(here, file):
             self.fetcher.fetch(self.base.rstrip("/") + "/" + file.path, file, here)
         return here
@@ -82,11 +93,11 @@ def pull(
         return there
     if (into / name).exists() and not replace:
         raise UsageError(f"{into / name}: is there already, and another one; give --replace")
+    origin.check()
     waiting = into / WAITING / name
-    _prepare(waiting)
     paths = {use: origin.get(file, waiting) for use, file in entry.files.items()}
     bundle = add(_wish(name, entry, catalogue, paths), into, tell)
-    shutil.rmtree(waiting)
+    _clear(waiting)
     return bundle
 
 
@@ -95,6 +106,13 @@ def _prepare(waiting: Path) -> None:
         waiting.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{waiting}: {error.strerror}; name a folder for --into") from error
+
+
+def _clear(waiting: Path) -> None:
+    shutil.rmtree(waiting, ignore_errors=True)
+    # Other pulls may wait there.
+    with suppress(OSError):
+        waiting.parent.rmdir()
 
 
 def _wish(name: str, entry: Entry, catalogue: Catalogue, paths: dict[str, Path]) -> Wish:

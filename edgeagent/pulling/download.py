@@ -77,7 +77,9 @@ class Fetcher:
         parts = urlsplit(url)
         plain = self._plain_http or parts.hostname in _LOOPBACK
         if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc:
-            raise UsageError(f"{url}: is not the address of a mirror; give https://HOST/FOLDER")
+            raise UsageError(
+                f"{url}: is not the address of a mirror; give https://HOST/FOLDER, or a folder"
+            )
         if parts.scheme == "http" and not plain:
             raise UsageError(f"{url}: is not encrypted; give https://, or allow it with --http")
 
@@ -223,7 +225,11 @@ def _opened(part: Path) -> Iterator[IO[bytes]]:
     try:
         with part.open("ab", buffering=0) as begun:
             fcntl.flock(begun, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield begun
+            try:
+                yield begun
+            finally:
+                if not os.fstat(begun.fileno()).st_size:
+                    part.unlink(missing_ok=True)
     except BlockingIOError as error:
         raise DownloadError(f"{part}: another pull is at it; wait for it") from error
     except OSError as error:
