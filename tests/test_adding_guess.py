@@ -45,7 +45,7 @@ def detector(
 ) -> Anatomy:
     """An SSD whose file gives the operator's four outputs in ``order``."""
     four = (floats(1, 20, 4), floats(1, 20), floats(1, 20), floats(1))
-    kept = [spec if shaped else replace(spec, shape=()) for spec in four]
+    kept = [spec if shaped else replace(spec, shape=(1,)) for spec in four]
     made = model(*(kept[place] for place in order), last=POST_PROCESS)
     where = tuple(1 + list(order).index(role) for role in range(4))
     step = Operator(POST_PROCESS, (5, 6, 7), where)
@@ -173,6 +173,9 @@ def test_boxes_of_distributions_are_a_yolo_too() -> None:
     assert (found.decoder, found.roles) == ("yolo_dfl", {"scores": 0, "boxes": 1})
     found = guess(model(tensor(1, 189, 80), tensor(1, 189, 64)), NAMES[:80])
     assert found.roles == {"scores": 0, "boxes": 1}
+    third = model(tensor(1, 189, 64), tensor(1, 189, 80), tensor(1, 4, 189))
+    assert guess(third, NAMES[:80]).roles == {"boxes": 0, "scores": 1}
+    assert guess(model(tensor(1, 189, 64), tensor(1, 189, 64)), NAMES[:64]).task == "detect"
     assert "has 2 classes, the labels are 3" in refusal(
         model(tensor(1, 189, 64), tensor(1, 189, 2)), 3
     )

@@ -66,16 +66,20 @@ def origin(base: str | Path) -> Origin:
     return Origin(str(base), Fetcher(quiet, patience_s=2, pause_s=0.001, tries=2))
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Mirror(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[http.server.ThreadingHTTPServer]:
     shutil.copytree(SQUARES, tmp_path / "mirror" / "v8")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = partial(Quiet, directory=str(tmp_path / "mirror"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Mirror(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "mirror")))
     threading.Thread(target=server.serve_forever, args=(0.01,), name="mirror").start()
     yield server
     server.shutdown()
@@ -261,10 +265,10 @@ def test_a_mirror_with_a_certificate_is_used_by_the_command(tmp_path: Path, into
     name = "mobilenet_v1_0.5_160_quant"
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x",
-            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]  # fmt: skip
+            "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", str(key), "-out", str(cert)]  # fmt: skip
     subprocess.run(make, check=True, capture_output=True)
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(SQUARES))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Mirror(("127.0.0.1", 0), partial(Quiet, directory=str(SQUARES)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edgeagent.adding.anatomy import Anatomy
-from edgeagent.adding.guess import Guess, guess, told
+from edgeagent.adding.guess import Guess, check_outputs, guess, told
 from edgeagent.adding.labels import labels_within, read_labels
 from edgeagent.adding.manifest_text import FileText, ManifestText
 from edgeagent.adding.pair import SUFFIX, Fallback, find_pair, match_pair
@@ -137,17 +137,18 @@ def _taken(main: Anatomy, takes: Range | None) -> TensorSpec:
 def _completed(main: Anatomy, found: Guess, shown: Sequence[Shown]) -> tuple[Anatomy, Guess]:
     """Return both with what could only be known when the model had run."""
     if not shown:
-        if any(not main.outputs[place].spec.shape for place in found.roles.values()):
-            raise BundleError(f"{main.path}: does not say how large its outputs are; give the pair")
+        check_outputs(main, found)
         return main, found
     first = shown[0].outputs
     ports = zip(main.outputs, first, strict=True)
     outputs = tuple(replace(p, spec=replace(p.spec, shape=o.shape)) for p, o in ports)
+    main = replace(main, outputs=outputs)
+    check_outputs(main, found)
     if found.decoder == "classify":
         _check_shares(main, found, shown)
     if found.decoder == "yolo" and outputs[0].spec.scale == 0 and _in_pixels(shown):
         found = replace(found, params=replace(found.params, coordinates="pixels"))
-    return replace(main, outputs=outputs), found
+    return main, found
 
 
 def _check_shares(main: Anatomy, found: Guess, shown: Sequence[Shown]) -> None:

@@ -94,13 +94,22 @@ def _sound(model: Anatomy, found: Guess, task: Task | None) -> Guess:
         raise BundleError(f"{model.path}: is for {found.task!r} ({found.why}), not for {task!r}")
     if found.task != "embed" and not found.labels:
         raise BundleError(f"{model.path}: {found.why}, but no labels are in it; give --labels FILE")
+    # Files say nothing, or something else, of what the operator at a detector's end gives.
+    if found.decoder != "ssd":
+        check_outputs(model, found)
+    return found
+
+
+def check_outputs(model: Anatomy, found: Guess) -> None:
+    """Refuse outputs that the decoder cannot read.
+
+    Raises:
+        BundleError: with what is wrong.
+    """
     outputs = {role: model.outputs[place].spec for role, place in found.roles.items()}
     taken = model.inputs[0].spec
-    # Shapes that the file leaves open are known, and judged, when it has run.
-    if all(spec.shape for spec in outputs.values()):
-        for fault in faults(found.decoder, found.params, len(found.labels), taken, outputs):
-            raise BundleError(f"{model.path}: {fault}")
-    return found
+    for fault in faults(found.decoder, found.params, len(found.labels), taken, outputs):
+        raise BundleError(f"{model.path}: {fault}")
 
 
 def _read_post_process(model: Anatomy, labels: Labels, _: Task | None) -> Guess | None:
@@ -172,17 +181,11 @@ def _read_yolo(model: Anatomy, labels: Labels, _: Task | None) -> Guess | None:
     return Guess("yolo", roles, labels, why=why)
 
 
-def _read_pair(model: Anatomy, labels: Labels, _: Task | None) -> Guess | None:
+def _read_centernet(model: Anatomy, labels: Labels, _: Task | None) -> Guess | None:
     shapes = [port.spec.shape for port in model.outputs]
-    if len(shapes) != 2 or len(shapes[0]) != len(shapes[1]) or len(shapes[0]) not in (3, 4):
+    if [len(shape) for shape in shapes] != [4, 4] or shapes[0][:-1] != shapes[1][:-1]:
         return None
-    if shapes[0][:-1] != shapes[1][:-1]:
-        return None
-    return (_centernet if len(shapes[0]) == 4 else _distributions)(model, labels)
-
-
-def _centernet(model: Anatomy, labels: Labels) -> Guess | None:
-    channels = [port.spec.shape[-1] for port in model.outputs]
+    channels = [shape[-1] for shape in shapes]
     if 4 not in channels:
         return None
     box = channels.index(4) if len(labels) != 4 or channels != [4, 4] else _wider(model)
@@ -201,21 +204,29 @@ def _wider(model: Anatomy) -> int:
     return spans.index(max(spans))
 
 
-def _distributions(model: Anatomy, labels: Labels) -> Guess | None:
-    widths = [port.spec.shape[-1] for port in model.outputs]
-    cells, taken = model.outputs[0].spec.shape[1], model.inputs[0].spec
-    strides = next((grid for grid in _GRIDS if cells_of(taken, grid) == cells), None)
-    if strides is None:
+def _read_distributions(model: Anatomy, labels: Labels, _: Task | None) -> Guess | None:
+    if len(model.outputs) not in (2, 3):
         return None
-    fitting = [place for place in (0, 1) if widths[1 - place] % 4 == 0 and widths[1 - place] >= 8]
-    named = [place for place in fitting if widths[place] == len(labels)] or fitting
-    if not named:
-        return None
-    scores = named[-1]
-    _check_count(model, labels, (widths[scores],))
-    why = f"scores of {widths[scores]} classes and a box of distributions for {cells} cells"
-    roles = {"boxes": 1 - scores, "scores": scores}
-    return Guess("yolo_dfl", roles, labels, Params(strides=strides), why)
+    for strides in _GRIDS:
+        cells = cells_of(model.inputs[0].spec, strides)
+        shapes = enumerate(port.spec.shape for port in model.outputs)
+        widths = {place: shape[-1] for place, shape in shapes if shape[:-1] == (1, cells)}
+        if found := _boxes_and_scores(widths, len(labels)):
+            boxes, scores = found
+            _check_count(model, labels, (widths[scores],))
+            why = f"scores of {widths[scores]} classes and a box of distributions for {cells} cells"
+            roles = {"boxes": boxes, "scores": scores}
+            return Guess("yolo_dfl", roles, labels, Params(strides=strides), why)
+    return None
+
+
+def _boxes_and_scores(widths: Mapping[int, int], labels: int) -> tuple[int, int] | None:
+    """Choose by their widths; a third tensor, which some have, is left aside."""
+    boxes = [place for place, width in widths.items() if width % 4 == 0 and width >= 8]
+    pairs = [(box, other) for box in boxes for other in widths if other != box]
+    # 16 bins an edge are the rule.
+    pairs.sort(key=lambda pair: (widths[pair[1]] != labels, widths[pair[0]] != 64))
+    return pairs[0] if pairs else None
 
 
 def told(spec: TensorSpec) -> str:
@@ -224,4 +235,6 @@ def told(spec: TensorSpec) -> str:
 
 
 _Reader = Callable[[Anatomy, Labels, Task | None], Guess | None]
-_READERS: tuple[_Reader, ...] = (_read_post_process, _read_vector, _read_yolo, _read_pair)
+_READERS: tuple[_Reader, ...] = (
+    _read_post_process, _read_vector, _read_yolo, _read_centernet, _read_distributions,
+)  # fmt: skip

@@ -74,30 +74,38 @@ def match_pair(cpu: Anatomy, compiled: Anatomy, found: Guess) -> Mapping[str, in
         raise BundleError(
             f"{compiled.path}: was not compiled for the Edge TPU; give what edgetpu_compiler made"
         )
+    roles = _counterpart(cpu, compiled, found)
+    # What the operator at a detector's end gives, the files need not say.
+    shaped = found.decoder != "ssd"
+    _compare("input", (cpu, cpu.inputs[0]), (compiled, compiled.inputs[0]), shaped=True)
+    for role, place in found.roles.items():
+        ours, theirs = cpu.outputs[place], compiled.outputs[roles[role]]
+        _compare(f"output {role!r}", (cpu, ours), (compiled, theirs), shaped)
+    return roles
+
+
+def _counterpart(cpu: Anatomy, compiled: Anatomy, found: Guess) -> Mapping[str, int]:
     try:
         other = guess(compiled, found.labels, found.task)
     except BundleError as error:
         raise BundleError(f"{error}; it was not compiled from {cpu.path}, give the pair") from error
-    ends = [("input", cpu.inputs[0], compiled.inputs[0])]
     if other.decoder != found.decoder:
         raise BundleError(f"{compiled.path}: {other.why}, but {cpu.path} {found.why}")
-    for role, place in found.roles.items():
-        ends.append((f"output {role!r}", cpu.outputs[place], compiled.outputs[other.roles[role]]))
-    for what, one, two in ends:
-        if not _alike(one, two):
-            raise BundleError(
-                f"{compiled.path}: its {what} is {_quantised(two.spec)}, in {cpu.path} it is "
-                f"{_quantised(one.spec)}: they are not of one model; give the pair"
-            )
     return other.roles
 
 
-def _alike(one: Port, two: Port) -> bool:
-    a, b = one.spec, two.spec
-    # A detector's outputs may have no shape in the file: the operator gives them one when it runs.
-    shaped = a.shape == b.shape or not b.shape
+def _compare(what: str, one: tuple[Anatomy, Port], two: tuple[Anatomy, Port], shaped: bool) -> None:
+    if not _alike(one[1].spec, two[1].spec, shaped):
+        raise BundleError(
+            f"{two[0].path}: its {what} is {_quantised(two[1].spec)}, in {one[0].path} it is "
+            f"{_quantised(one[1].spec)}: they are not of one model; give the pair"
+        )
+
+
+def _alike(a: TensorSpec, b: TensorSpec, shaped: bool) -> bool:
     same = (a.dtype, a.zero_point) == (b.dtype, b.zero_point)
-    return shaped and same and math.isclose(a.scale, b.scale, rel_tol=1e-6)
+    close = math.isclose(a.scale, b.scale, rel_tol=1e-6)
+    return same and close and (a.shape == b.shape or not shaped)
 
 
 def _quantised(spec: TensorSpec) -> str:
