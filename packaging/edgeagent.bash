@@ -5,7 +5,8 @@
 #    source ~/.local/share/bash_completion/edgeagent
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_edgeagent_subparsers=(run check demo replay look motion models bench)
+_shtab_edgeagent_models_subparsers=(pull catalogue add)
+_shtab_edgeagent_subparsers=(run check demo replay look motion models tpu recover bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
 _shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema)
@@ -13,13 +14,22 @@ _shtab_edgeagent_demo_option_strings=(-h --help --debug --clip --camera --broker
 _shtab_edgeagent_replay_option_strings=(-h --help --debug --config --camera --model --vector)
 _shtab_edgeagent_look_option_strings=(-h --help --debug --config --state --still --cells --seconds)
 _shtab_edgeagent_motion_option_strings=(-h --help --debug --config --at --plot)
+_shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
+_shtab_edgeagent_models_catalogue_option_strings=(-h --help)
+_shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --licence --origin --into --config --replace)
 _shtab_edgeagent_models_option_strings=(-h --help --debug --folder --json)
+_shtab_edgeagent_tpu_option_strings=(-h --help --debug --library --open --json --udev-rules)
+_shtab_edgeagent_recover_option_strings=(-h --help --debug --steps --request --outcomes --check)
 _shtab_edgeagent_bench_option_strings=(-h --help --debug --runs --clip --config --model --json)
 _shtab_edgeagent_option_strings=(-h --help --version)
 
 
 
-_shtab_edgeagent_pos_0_choices=(run check demo replay look motion models bench)
+_shtab_edgeagent_models_add___task_choices=(classify detect embed)
+_shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
+_shtab_edgeagent_models_add___fallback_choices=(cpu none)
+_shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
+_shtab_edgeagent_pos_0_choices=(run check demo replay look motion models tpu recover bench)
 
 _shtab_edgeagent_run__h_nargs=0
 _shtab_edgeagent_run___help_nargs=0
@@ -43,10 +53,30 @@ _shtab_edgeagent_look___cells_nargs=0
 _shtab_edgeagent_motion__h_nargs=0
 _shtab_edgeagent_motion___help_nargs=0
 _shtab_edgeagent_motion___debug_nargs=0
+_shtab_edgeagent_models_pull__h_nargs=0
+_shtab_edgeagent_models_pull___help_nargs=0
+_shtab_edgeagent_models_pull___http_nargs=0
+_shtab_edgeagent_models_pull___replace_nargs=0
+_shtab_edgeagent_models_catalogue__h_nargs=0
+_shtab_edgeagent_models_catalogue___help_nargs=0
+_shtab_edgeagent_models_add__h_nargs=0
+_shtab_edgeagent_models_add___help_nargs=0
+_shtab_edgeagent_models_add___replace_nargs=0
+_shtab_edgeagent_models_pos_0_nargs=A...
 _shtab_edgeagent_models__h_nargs=0
 _shtab_edgeagent_models___help_nargs=0
 _shtab_edgeagent_models___debug_nargs=0
 _shtab_edgeagent_models___json_nargs=0
+_shtab_edgeagent_tpu__h_nargs=0
+_shtab_edgeagent_tpu___help_nargs=0
+_shtab_edgeagent_tpu___debug_nargs=0
+_shtab_edgeagent_tpu___open_nargs=0
+_shtab_edgeagent_tpu___json_nargs=0
+_shtab_edgeagent_tpu___udev_rules_nargs=0
+_shtab_edgeagent_recover__h_nargs=0
+_shtab_edgeagent_recover___help_nargs=0
+_shtab_edgeagent_recover___debug_nargs=0
+_shtab_edgeagent_recover___check_nargs=0
 _shtab_edgeagent_bench__h_nargs=0
 _shtab_edgeagent_bench___help_nargs=0
 _shtab_edgeagent_bench___debug_nargs=0

@@ -16,10 +16,21 @@ _shtab_edgeagent_commands() {
     look:'show a camera to who stands at the device, for aiming and for zones'
     models:'list the model bundles'
     motion:'what the motion gate thought of a clip, and why a frame was worth a look'
+    recover:'as root: take one step to bring a lost Edge TPU back, when the agent has asked'
     replay:'what would be said of a clip: events as JSON lines, no broker'
     run:'watch the cameras and publish, as the service does'
+    tpu:'which Edge TPUs there are, what is wrong with them, and what to type'
   )
   _describe 'edgeagent commands' _commands
+}
+
+_shtab_edgeagent_models_commands() {
+  local _commands=(
+    add:'make a bundle of a .tflite file; what it is, is found out'
+    catalogue:'list what can be pulled'
+    pull:'fetch a model of the catalogue, verify it, and make a bundle of it'
+  )
+  _describe 'edgeagent models commands' _commands
 }
 
 _shtab_edgeagent_options=(
@@ -90,6 +101,46 @@ _shtab_edgeagent_models_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_defaults_added=0
 
+_shtab_edgeagent_models_add_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--edgetpu[the same compiled for the Edge TPU\; default\: FILE_edgetpu.tflite beside it]:FILE:"
+  "--labels[one a line\; default\: those in the model]:FILE:"
+  "--name[of the bundle\; default\: the file\'s]:name:"
+  "--task[insist on it]:task:(classify detect embed)"
+  "--takes[what a float model\'s input is scaled to]:takes:(0..1 -1..1 0..255)"
+  "--fallback[none\: a compiled file without one for the CPU]:fallback:(cpu none)"
+  "*--still[picture to try it on, kept in the bundle\; default\: two that ship]:FILE:"
+  "--licence[what the manifest says of it]:licence:"
+  "--origin[where it is from, for the manifest]:origin:"
+  "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
+  "--config[settings file]:config:"
+  "--replace[in the place of one of this name]"
+  ":the model for the CPU:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_add_defaults_added=0
+
+_shtab_edgeagent_models_catalogue_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_catalogue_defaults_added=0
+
+_shtab_edgeagent_models_pull_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--from[https\:\/\/HOST\/FOLDER or a folder here, instead of Coral\'s own repository]:MIRROR:"
+  "--http[allow a mirror without encryption]"
+  "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
+  "--config[settings file]:config:"
+  "--replace[in the place of one of this name]"
+  ":of the model\; without one\: the catalogue:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_pull_defaults_added=0
+
 _shtab_edgeagent_motion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show tracebacks, log more]"
@@ -101,6 +152,18 @@ _shtab_edgeagent_motion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_motion_defaults_added=0
+
+_shtab_edgeagent_recover_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--steps[root\'s file of steps]:steps:"
+  "--request[request]:request:"
+  "--outcomes[root\'s own folder]:outcomes:"
+  "--check[say what the steps are, take none]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_recover_defaults_added=0
 
 _shtab_edgeagent_replay_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -125,6 +188,18 @@ _shtab_edgeagent_run_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_run_defaults_added=0
 
+_shtab_edgeagent_tpu_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--library[path or name of Coral\'s library]:library:"
+  "--open[open each for a moment\; stop the agent before]"
+  "--json[one JSON object]"
+  "--udev-rules[print the rules that let the service in]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_tpu_defaults_added=0
+
 
 _shtab_edgeagent() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->edgeagent'
@@ -148,10 +223,37 @@ _shtab_edgeagent() {
         check) _arguments -C -s $_shtab_edgeagent_check_options ;;
         demo) _arguments -C -s $_shtab_edgeagent_demo_options ;;
         look) _arguments -C -s $_shtab_edgeagent_look_options ;;
-        models) _arguments -C -s $_shtab_edgeagent_models_options ;;
+        models) _shtab_edgeagent_models ;;
         motion) _arguments -C -s $_shtab_edgeagent_motion_options ;;
+        recover) _arguments -C -s $_shtab_edgeagent_recover_options ;;
         replay) _arguments -C -s $_shtab_edgeagent_replay_options ;;
         run) _arguments -C -s $_shtab_edgeagent_run_options ;;
+        tpu) _arguments -C -s $_shtab_edgeagent_tpu_options ;;
+      esac
+  esac
+}
+
+_shtab_edgeagent_models() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->models'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_edgeagent_models_defaults_added )); then
+    if (( ${_shtab_edgeagent_models_options[(I)${(q)one_or_more}*]} +          ${_shtab_edgeagent_models_options[(I)${(q)remainder}*]} +          ${_shtab_edgeagent_models_options[(I)${(q)default}]} == 0 )); then
+      _shtab_edgeagent_models_options+=(': :_shtab_edgeagent_models_commands' '*::: :->models')
+    fi
+    _shtab_edgeagent_models_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_edgeagent_models_options
+
+  case $state in
+    models)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_edgeagent_models-$line[1]:"
+      case $line[1] in
+        add) _arguments -C -s $_shtab_edgeagent_models_add_options ;;
+        catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
+        pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
       esac
   esac
 }
