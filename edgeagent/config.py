@@ -144,7 +144,8 @@ class MotionConfig(Section, frozen=True):
 
     gate: Annotated[bool, live(
         "Only what moved is looked at; false: every frame, as often as looks_per_s allows.")] = True
-    cell_px: Annotated[int, part("Size of a motion cell; 4, 8 or 16.", "px", ge=4, le=16)] = 8
+    cell_px: Annotated[int, part(
+        "Size of a motion cell, 4, 8 or 16; 0: 8, and 16 in frames larger than 1600x1000.", "px", ge=0, le=16)] = 0
     sensitivity: Annotated[Word | Factor, live(
         "Higher sees fainter things; thresholds are divided by it. Words: 0.7, 1 and 1.5.")] = "normal"
     min_cells: Annotated[int, live("Smallest connected group of cells.", "cells", ge=1, le=1000)] = 2

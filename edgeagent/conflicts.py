@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from edgeagent.config import CameraConfig, Config, LineConfig, ZoneConfig
 from edgeagent.polygon import touches_itself
 
-CELLS_PX = (4, 8, 16)
+CELLS_PX = (0, 4, 8, 16)
 SOURCES_WITH_ADDRESS = ("video", "images")
 MAX_SLASHES = 7
 """AWS IoT Core's limit on a topic (AWS service quotas); ours add at most three to the prefix."""
@@ -18,7 +18,7 @@ Fault = tuple[str, str]
 def conflicts(config: Config) -> Iterator[Fault]:
     """Yield what is wrong in ``config``, whose settings are each within their bounds."""
     if config.motion.cell_px not in CELLS_PX:
-        yield "motion.cell_px", f"{config.motion.cell_px} is none of 4, 8 and 16 px"
+        yield "motion.cell_px", f"{config.motion.cell_px} is none of 0, 4, 8 and 16 px"
     yield from _mqtt_faults(config)
     names = [camera.name for camera in config.camera]
     for number, camera in enumerate(config.camera):
