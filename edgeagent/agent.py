@@ -20,6 +20,7 @@ from edgeagent.episode import Episodes
 from edgeagent.event import Event, When
 from edgeagent.findings import WHOLE, Box, Detection, Embedding, Finding, Motion, Phase, Sighting
 from edgeagent.frame import Frame, Picture
+from edgeagent.glance import Glance, Glances
 from edgeagent.health import Health
 from edgeagent.laps import Laps, NoLaps
 from edgeagent.motion import MotionGate
@@ -78,6 +79,8 @@ class Agent:
         self.attention = Attention()
         """Whether this agent wants every frame now; the camera may follow it."""
         self._stirred_s = 0.0
+        self.glances = Glances()
+        """Looks that are wanted whatever moves; any thread may ask."""
         self._retune()
 
     def retune(self, config: Config) -> None:
@@ -134,6 +137,7 @@ class Agent:
         self._attend(frame.mono_s)
         laps.mark("motion")
         if not self._duty.armed(frame.mono_s, frame.wall_ms):
+            self._refuse("it is not armed now; see camera.armed")
             return []
         motion = self._mask.motion(motion)
         if motion is not None:
@@ -148,7 +152,17 @@ class Agent:
     def _attend(self, at_s: float) -> None:
         if not self._gate.quiet:
             self._stirred_s = at_s
-        self.attention.every = at_s - self._stirred_s < self._still_s
+        self.attention.every = bool(self.glances) or at_s - self._stirred_s < self._still_s
+
+    def look_soon(self, wish: str) -> Glance:
+        """Have the next frame looked at, all of it, as if it had moved; any thread may ask."""
+        glance = self.glances.ask(wish)
+        self.attention.every = True
+        return glance
+
+    def _refuse(self, why: str) -> None:
+        for glance in self.glances.take():
+            glance.refuse(why)
 
     def in_view(self) -> list[Thing]:
         """Return everything that has been seen often enough and is there now."""
@@ -157,10 +171,14 @@ class Agent:
     def _look(self, frame: Frame, motion: Motion | None, laps: Laps) -> list[Event]:
         """Ask the model about what moved or is in doubt; return vectors it gave of the whole."""
         engine, at_s = self._engines.look, frame.mono_s
-        regions = self._every or (list(motion.regions) if motion else [])
-        if engine is None or not (regions or self._tracker.open_questions(at_s)):
+        if engine is None:
+            self._refuse("no model looks; see model.name, and the engine's fault in stat")
             return []
-        if not self._looks.take(at_s):
+        asked = self.glances.take()
+        regions = self._regions(motion, asked)
+        if not (regions or self._tracker.open_questions(at_s)):
+            return []
+        if not (self._looks.take(at_s) or asked):
             return []
         picture = self._picture(frame, laps)
         looked = self._aim([*regions, *self._tracker.questions(at_s)], picture, engine)
@@ -171,7 +189,23 @@ class Agent:
         self._tracker.update(findings, at_s, looked)
         self._tally.update(self._tracker.in_view(), at_s)
         laps.mark("track")
-        return self._vector_events(findings, frame)
+        return self._vector_events(findings, frame) + self._answer(asked, findings, frame)
+
+    def _regions(self, motion: Motion | None, asked: Sequence[Glance]) -> list[Box]:
+        return [WHOLE] if asked else self._every or (list(motion.regions) if motion else [])
+
+    def _answer(
+        self, asked: Sequence[Glance], findings: Sequence[Finding], frame: Frame
+    ) -> list[Event]:
+        """Tell those who ``asked`` what is in view; return the events that say it to all."""
+        engine = self._engines.look
+        if not asked or engine is None:
+            return []
+        seen, source, when = self._tracker.sure(findings), self._source(engine), self._when(frame)
+        for glance in asked:
+            glance.settle(seen)
+        self._count("asked", len(asked))
+        return [events.from_glance(glance.id, seen, source, when) for glance in asked]
 
     def _picture(self, frame: Frame, laps: Laps) -> Picture:
         """Return the best picture there is of this moment, and remember its age."""

@@ -231,6 +231,17 @@ class MqttConfig(Section, frozen=True):
         "Stored events sent a second while there are live ones.", "1/s", ge=0.1, le=10000)] = 200.0
 
 
+Command = Annotated[str, Meta(pattern="^(look)$")]
+
+
+class CommandsConfig(Section, frozen=True):
+    """[commands]: what the broker's side may ask for; nothing that is not named."""
+
+    allow: Annotated[list[Command], part(
+        'Orders taken from cmd/NAME: "look" (look now, and say what is in view); empty: none.')] = []
+    per_minute: Annotated[float, part("At most so many orders a minute.", "1/min", ge=1, le=600)] = 30.0
+
+
 class OutboxConfig(Section, frozen=True):
     """[outbox]: what is kept on disk until the broker has it."""
 
@@ -261,6 +272,7 @@ class Config(Section, frozen=True):
     model: ModelConfig = ModelConfig()
     events: EventsConfig = EventsConfig()
     mqtt: MqttConfig = MqttConfig()
+    commands: CommandsConfig = CommandsConfig()
     outbox: OutboxConfig = OutboxConfig()
     health: HealthConfig = HealthConfig()
 

@@ -23,6 +23,7 @@ from edgeagent.control import Control, Request, runtime_folder
 from edgeagent.errors import ConfigError, EdgeagentError, UsageError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
+from edgeagent.glance import Glance, look_now
 from edgeagent.health import Health
 from edgeagent.identity import Boot, begin_boot
 from edgeagent.outbox import Outbox
@@ -30,6 +31,7 @@ from edgeagent.settings import Change, changes, load
 from edgeagent.sources import Source
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
+from edgeagent.wire.json import seen_fields
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ CAMERA_STOP_S = 2.0
 """Longest that all cameras together may take to stop."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
+LOCAL = "local"
+"""Stands for the id in what a person on the device asked for."""
 GOOD_NEWS = ("back", "lent", "read", "ready", "returned")
 """Notices that need nobody's attention."""
 
@@ -93,7 +97,13 @@ class Supervisor:
         self._outbox = Outbox.open(folder, boot.name, self._config.outbox, self.tell, self._clock)
         self._put(self._start_event(boot))
         self._uplink = Uplink(
-            self._outbox, self._state, self._clock, self.health, self.tell, self._engines.all
+            self._outbox,
+            self._state,
+            self._clock,
+            self.health,
+            self.tell,
+            self._engines.all,
+            deeds={"look": self._look_now},
         )
         try:
             self._open()
@@ -196,7 +206,7 @@ class Supervisor:
             watch.agent.retune(self._config)
         if "model" in parts:
             self._change_engines()
-        self._uplink.retune(self._config, reopen="mqtt" in parts)
+        self._uplink.retune(self._config, reopen=not parts.isdisjoint({"mqtt", "commands"}))
         for number, watch in enumerate(self._watches):
             if not watch.lent and ("motion" in parts or f"camera[{number}]" in parts):
                 self._watches[number] = self._watch_anew(watch)
@@ -222,11 +232,35 @@ class Supervisor:
 
     @contextmanager
     def _answer(self, request: Request) -> Iterator[Mapping[str, Any]]:
-        """Lend a camera to a person on the device, for as long as they stay; see `Control`."""
+        """Do what a person on the device asks; what is lent, for as long as they stay."""
+        match request.get("do"):
+            case "lend":
+                with self._lent(request) as told:
+                    yield told
+            case "glance":
+                yield self._look_now(LOCAL, request)
+            case other:
+                raise UsageError(f"{other!r}: there is lend, and glance")
+
+    def _look_now(self, wish: str, asked: Request) -> Mapping[str, Any]:
+        """Have one camera's next frame looked at, or that of each; tell what is in view."""
+        name = asked.get("camera")
+        names = [camera.name for camera in self._config.camera]
+        if name is not None and name not in names:
+            raise UsageError(f"no camera {name!r}; there is {', '.join(names)}")
+        watches = [w for w in self._watches if name in (None, w.config.name)]
+        looked = look_now({w.config.name: w.agent.look_soon for w in watches if not w.lent}, wish)
+        wanted = [str(name)] if name else names
+        away = Glance(wish)
+        away.refuse("it is lent, or not open yet; ask again")
+        return {"saw": {camera: _told(looked.get(camera, away)) for camera in wanted}}
+
+    @contextmanager
+    def _lent(self, request: Request) -> Iterator[Mapping[str, Any]]:
         names = [camera.name for camera in self._config.camera]
         name = request.get("camera")
-        if request.get("do") != "lend" or name not in names:
-            raise UsageError(f"{dict(request)}: there is lend, of the cameras {', '.join(names)}")
+        if name not in names:
+            raise UsageError(f"no camera {name!r}; there is {', '.join(names)}")
         number = names.index(str(name))
         self._lend(number)
         try:
@@ -272,6 +306,10 @@ class Supervisor:
         self._uplink.close(DRAIN_S)
         self._outbox.close()
         self._notifier.close()
+
+
+def _told(glance: Glance) -> Mapping[str, Any]:
+    return {"why": glance.why} if glance.why else seen_fields(glance.seen)
 
 
 def on_signals(supervisor: Supervisor) -> None:

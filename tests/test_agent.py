@@ -316,3 +316,58 @@ def test_attention_rests_after_still_s_without_anything_and_rises_at_once() -> N
     assert 16 <= rested <= 18
     assert not any(every[rested:60])
     assert every[60]
+
+
+def test_a_look_that_was_asked_for_is_taken_at_once_and_nothing_is_an_answer() -> None:
+    engine = Scripted(DETECTOR)
+    agent = Agent(CAMERA, CONFIG, Engines(engine), ManualClock())
+    still = next(iter(Synthetic(CAMERA, ManualClock(), False).frames()))
+    assert agent.see(still) == []
+    agent.attention.every = False
+    first, second = agent.look_soon("a1"), agent.look_soon("a2")
+    assert agent.attention.every
+    said = agent.see(dataclasses.replace(still, mono_s=still.mono_s + 0.1))
+    assert [(e.kind, e.name, e.names, e.counts) for e in said] == [
+        ("look", "a1", (), {}),
+        ("look", "a2", (), {}),
+    ]
+    assert (first.is_settled, first.seen, second.why) == (True, (), "")
+    assert len(engine.saw) == 1
+    assert agent.see(dataclasses.replace(still, mono_s=still.mono_s + 0.2)) == []
+
+
+def test_a_look_that_was_asked_for_sees_what_does_not_move() -> None:
+    agent = new_agent()
+    camera = Synthetic(CAMERA, ManualClock(), False)
+    frame = next(frame for frame in camera.frames() if frame.seq == 20)
+    assert agent.see(frame) == []
+    glance = agent.look_soon("a1")
+    (event,) = agent.see(dataclasses.replace(frame, mono_s=frame.mono_s + 0.1))
+    (seen,) = glance.seen
+    assert (seen.name, event.counts, event.source and event.source.camera) == (
+        "cat",
+        {"cat": 1},
+        "yard",
+    )
+    (left, top, right, bottom) = event.boxes[0]
+    assert Box(left, top, right, bottom).iou(camera.box_at(20)) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("camera", "engines", "why"),
+    [
+        (CAMERA, Engines(), "no model looks"),
+        (
+            replace(CAMERA, armed=[ArmedConfig(start="00:00", end="00:01", days=["mon"])]),
+            Engines(Scripted(DETECTOR)),
+            "it is not armed now",
+        ),
+    ],
+)
+def test_a_camera_that_may_not_look_says_why(
+    camera: CameraConfig, engines: Engines, why: str
+) -> None:
+    agent = Agent(camera, replace(CONFIG, camera=[camera]), engines, ManualClock())
+    glance = agent.look_soon("a1")
+    assert agent.see(next(iter(Synthetic(CAMERA, ManualClock(), False).frames()))) == []
+    assert glance.why.startswith(why)

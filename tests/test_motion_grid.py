@@ -31,7 +31,13 @@ def test_a_plane_smaller_than_a_cell_gets_smaller_cells() -> None:
 
 @pytest.mark.parametrize(
     ("size_px", "cell_px"),
-    [((720, 1280), 8), ((1000, 1600), 8), ((1080, 1920), 16), ((1440, 2560), 16), ((2160, 3840), 32)],
+    [
+        ((720, 1280), 8),
+        ((1000, 1600), 8),
+        ((1080, 1920), 16),
+        ((1440, 2560), 16),
+        ((2160, 3840), 32),
+    ],
 )
 def test_cells_nobody_chose_grow_with_the_plane(size_px: tuple[int, int], cell_px: int) -> None:
     grid = CellGrid(size_px, 0)

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "see it work: an embedded broker, a clip, a model, a subscriber",
     "replay": "what would be said of a clip: events as JSON lines, no broker",
     "look": "show a camera to who stands at the device, for aiming and for zones",
+    "glance": "have the running agent look now, and say what is in view",
     "motion": "what the motion gate thought of a clip, and why a frame was worth a look",
     "models": "list the model bundles",
     "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",

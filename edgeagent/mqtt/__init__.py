@@ -9,7 +9,7 @@ from collections.abc import Callable
 from edgeagent.config import MqttConfig
 from edgeagent.errors import CredentialError
 from edgeagent.findings import Notice
-from edgeagent.link import Ack
+from edgeagent.link import Ack, Hear, Order
 from edgeagent.mqtt.connection import STOP_S, Connection, Words
 
 _log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class MqttLink:
         self._stop = threading.Event()
         self._changed = threading.Event()
         self._connection: Connection | None = None
+        self._hear: Hear | None = None
         self._number = 0
         self._tries = 0
         self._is_lost = False
@@ -60,6 +61,15 @@ class MqttLink:
         """See `Link.up`."""
         connection = self._connection
         return self._number if connection is not None and connection.is_up else 0
+
+    def listen(self, hear: Hear) -> None:
+        """See `Link.listen`."""
+        self._hear = hear
+
+    def reply(self, order: Order, payload: bytes) -> bool:
+        """See `Link.reply`."""
+        connection = self._connection
+        return connection is not None and connection.reply(order, payload)
 
     def start(self) -> None:
         """See `Link.start`."""
@@ -113,7 +123,7 @@ class MqttLink:
     def _connect_and_stay(self) -> tuple[str, int]:
         """Hold one connection until it ends; return why it did, and the reason code."""
         try:
-            connection = Connection(self._config, self._words, self._changed.set)
+            connection = Connection(self._config, self._words, self._changed.set, self._hear)
         except (CredentialError, ValueError, OSError) as error:
             return str(error), 0
         self._connection, self._number = connection, self._number + 1

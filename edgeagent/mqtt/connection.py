@@ -12,14 +12,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edgeagent.config import MqttConfig
 from edgeagent.credentials import read_secret
-from edgeagent.link import TOO_LARGE, Ack
+from edgeagent.link import TOO_LARGE, Ack, Hear, Order
 from edgeagent.tls import tls_context
 
 _log = logging.getLogger(__name__)
@@ -45,14 +47,28 @@ class Words:
 class Connection:
     """One paho client, from its CONNECT to its end. Callbacks come in paho's thread."""
 
-    def __init__(self, config: MqttConfig, words: Words, happened: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: MqttConfig,
+        words: Words,
+        happened: Callable[[], None],
+        hear: Hear | None = None,
+    ) -> None:
         """Begin to connect.
+
+        Args:
+            config: the ``[mqtt]`` table.
+            words: what is said for the device itself.
+            happened: told that there is news, in paho's thread.
+            hear: takes in orders, in paho's thread; None: nothing is subscribed to.
 
         Raises:
             CredentialError: a password, key or certificate will not do.
         """
         self._words = words
         self._happened = happened
+        self._hear = hear
+        self._is_v5 = config.protocol == "5"
         self._tokens: dict[int, int] = {}
         self._acks: list[Ack] = []
         self._answers: deque[tuple[int, int]] = deque()
@@ -70,7 +86,7 @@ class Connection:
         self._thread = self._begin(config)
 
     def _make(self, config: MqttConfig) -> Client:
-        is_v5 = config.protocol == "5"
+        is_v5 = self._is_v5
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._words.client_id,
@@ -90,6 +106,8 @@ class Connection:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         return client
 
     def _begin(self, config: MqttConfig) -> threading.Thread | None:
@@ -127,8 +145,49 @@ class Connection:
         try:
             self.say_info()
             self._say("status", self._words.status("online"))
+            if self._hear is not None:
+                self._subscribe()
         except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
             _log.exception("the birth message could not be made")
+
+    def _subscribe(self) -> None:
+        # What is retained is asked for, to be told of; MQTT 5 marks it so when it is not old, too.
+        topic = f"{self._words.prefix}/cmd/+"
+        if self._is_v5:
+            self._client.subscribe(topic, options=SubscribeOptions(qos=1, retainAsPublished=True))
+        else:
+            self._client.subscribe(topic, qos=1)
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        data: object,
+        mid: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            topic = f"{self._words.prefix}/cmd/+"
+            _log.warning("the broker does not let us read %s; mend its ACL", topic)
+
+    def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
+        try:
+            if self._hear is not None:
+                self._hear(_order(message))
+        except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
+            _log.exception("an order could not be taken in")
+
+    def reply(self, order: Order, payload: bytes) -> bool:
+        """See `Link.reply`."""
+        if not self.is_up:
+            return False
+        properties = None
+        if self._is_v5 and order.correlation:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.CorrelationData = order.correlation
+        topic = order.reply_to or f"{self._words.prefix}/res/{order.name}"
+        sent = self._client.publish(topic, payload, qos=1, properties=properties)
+        return bool(sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS)
 
     def say_info(self) -> None:
         """Publish ``info``, retained: at every connect, and when what it says has changed."""
@@ -227,3 +286,14 @@ class Connection:
         self._client.disconnect()
         if self._thread is not None:
             self._thread.join(STOP_S)
+
+
+def _order(message: MQTTMessage) -> Order:
+    properties = message.properties
+    return Order(
+        message.topic.rpartition("/")[2],
+        bytes(message.payload),
+        bool(message.retain),
+        getattr(properties, "ResponseTopic", ""),
+        getattr(properties, "CorrelationData", b""),
+    )
