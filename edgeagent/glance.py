@@ -62,7 +62,8 @@ class Glances:
 
     def __bool__(self) -> bool:
         """Return whether somebody waits for a look."""
-        return any(not glance.is_settled for glance in list(self._waiting))
+        # Asked at every frame, and nearly always in vain: no list is made for that.
+        return bool(self._waiting) and any(not g.is_settled for g in list(self._waiting))
 
     def ask(self, wish: str) -> Glance:
         """Wish for a look at the next frame."""
