@@ -6,13 +6,14 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_edgeagent_models_subparsers=(pull catalogue add)
-_shtab_edgeagent_subparsers=(run check demo replay look motion models tpu recover bench)
+_shtab_edgeagent_subparsers=(run check demo replay look glance motion models tpu recover bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
 _shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema)
 _shtab_edgeagent_demo_option_strings=(-h --help --debug --clip --camera --broker --seconds)
 _shtab_edgeagent_replay_option_strings=(-h --help --debug --config --camera --model --vector)
 _shtab_edgeagent_look_option_strings=(-h --help --debug --config --state --still --cells --seconds)
+_shtab_edgeagent_glance_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_motion_option_strings=(-h --help --debug --config --at --plot)
 _shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
 _shtab_edgeagent_models_catalogue_option_strings=(-h --help)
@@ -29,7 +30,7 @@ _shtab_edgeagent_models_add___task_choices=(classify detect embed)
 _shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_add___fallback_choices=(cpu none)
 _shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
-_shtab_edgeagent_pos_0_choices=(run check demo replay look motion models tpu recover bench)
+_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion models tpu recover bench)
 
 _shtab_edgeagent_run__h_nargs=0
 _shtab_edgeagent_run___help_nargs=0
@@ -50,6 +51,9 @@ _shtab_edgeagent_look__h_nargs=0
 _shtab_edgeagent_look___help_nargs=0
 _shtab_edgeagent_look___debug_nargs=0
 _shtab_edgeagent_look___cells_nargs=0
+_shtab_edgeagent_glance__h_nargs=0
+_shtab_edgeagent_glance___help_nargs=0
+_shtab_edgeagent_glance___debug_nargs=0
 _shtab_edgeagent_motion__h_nargs=0
 _shtab_edgeagent_motion___help_nargs=0
 _shtab_edgeagent_motion___debug_nargs=0

@@ -13,6 +13,7 @@ _shtab_edgeagent_commands() {
     bench:'how long each stage takes on this machine'
     check:'say what is wrong with a settings file, or what it comes to'
     demo:'see it work: an embedded broker, a clip, a model, a subscriber'
+    glance:'have the running agent look now, and say what is in view'
     look:'show a camera to who stands at the device, for aiming and for zones'
     models:'list the model bundles'
     motion:'what the motion gate thought of a clip, and why a frame was worth a look'
@@ -76,6 +77,16 @@ _shtab_edgeagent_demo_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_demo_defaults_added=0
+
+_shtab_edgeagent_glance_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--state[state folder of the agent that looks]:state:"
+  ":its name\; default\: all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_glance_defaults_added=0
 
 _shtab_edgeagent_look_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -222,6 +233,7 @@ _shtab_edgeagent() {
         bench) _arguments -C -s $_shtab_edgeagent_bench_options ;;
         check) _arguments -C -s $_shtab_edgeagent_check_options ;;
         demo) _arguments -C -s $_shtab_edgeagent_demo_options ;;
+        glance) _arguments -C -s $_shtab_edgeagent_glance_options ;;
         look) _arguments -C -s $_shtab_edgeagent_look_options ;;
         models) _shtab_edgeagent_models ;;
         motion) _arguments -C -s $_shtab_edgeagent_motion_options ;;
