@@ -21,6 +21,16 @@ class Seat(Protocol):
     """The one place at the engine; whoever holds it may fill the input and run."""
 
     @property
+    def name(self) -> str:
+        """`Engine.name` of what answered the last run, or will answer the first."""
+        ...
+
+    @property
+    def file(self) -> "ModelFile":
+        """The file that gave the last run's outputs, by which they are to be decoded."""
+        ...
+
+    @property
     def input(self) -> Tensor:
         """The model's input in the engine's own memory, C order; write here."""
         ...
@@ -47,7 +57,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """``cpu``, ``tpu``, ``sim`` or ``scripted``; goes into every event and health."""
+        """``cpu``, ``tpu``, ``sim`` or ``scripted``: what would answer now; goes into ``info``."""
         ...
 
     @property
@@ -57,7 +67,7 @@ class Engine(Protocol):
 
     @property
     def file(self) -> "ModelFile":
-        """The file of the bundle that it runs; its outputs are to be decoded by this."""
+        """The file of the bundle that it would run now; outputs are decoded by `Seat.file`."""
         ...
 
     @property
@@ -73,6 +83,11 @@ class Engine(Protocol):
     @property
     def first_ms(self) -> float:
         """How long the first call took, which is never a typical one; 0 before it."""
+        ...
+
+    @property
+    def ease(self) -> float:
+        """The share of the usual rate at which to ask it: 1, less while it is slow."""
         ...
 
     def seat(self) -> AbstractContextManager[Seat]:
@@ -141,6 +156,11 @@ class Turnstile:
                 self._waiting.remove(ticket)
         if not waiting:
             self.__exit__()
+
+
+def shown(name: str) -> str:
+    """Return `Engine.name` for a person: a figure of the simulator is never taken for a TPU's."""
+    return "sim (EDGETPU-SIM, no Edge TPU)" if name == "sim" else name
 
 
 def nobody(notice: Notice) -> None:

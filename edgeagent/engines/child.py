@@ -68,6 +68,8 @@ class ChildEngine:
     remains for as long as the engine does.
     """
 
+    ease = 1.0
+
     def __init__(
         self, bundle: Bundle, file: ModelFile, worker: Worker, held: Held, patience: Patience
     ) -> None:

@@ -175,10 +175,11 @@ class CpuEngine:
     """A TFLite interpreter on the CPU; see `Engine`, and `Seat`, which it is itself."""
 
     name = "cpu"
+    ease = 1.0
 
     def __init__(self, bundle: "Bundle", runtime: Runtime, threads: int) -> None:
         self.bundle = bundle
-        self.file = bundle.files["cpu"]
+        self.file = bundle.cpu_file()
         self.runtime = runtime
         began_s = time.perf_counter()
         self._loaded: Loaded | None = Loaded(self.file, runtime, threads)

@@ -3,18 +3,24 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgeagent.clock import ManualClock
 from edgeagent.decode import decode
 from edgeagent.decode.golden import differences, goldens
-from edgeagent.engines import Engine, open_engine
+from edgeagent.engines import Engine, nobody, open_engine
+from edgeagent.engines.accelerator import Accelerator
 from edgeagent.engines.child import Worker, open_child
 from edgeagent.engines.deadline import Deadline
+from edgeagent.engines.failover import Failover
+from edgeagent.engines.pool import Pool
 from edgeagent.engines.scripted import Scripted
 from edgeagent.errors import AcceleratorError
+from edgeagent.health import Health
 from edgeagent.model import Bundle, Device, bundles_folder, find_bundle
 
 Opener = Callable[[], Engine]
@@ -36,6 +42,17 @@ def in_a_child(name: str) -> Engine:
     return open_child(bundle(name), "cpu", Worker("cpu", None), Deadline())
 
 
+def failover(name: str, there: bool) -> Failover:
+    """One that is on its device, or on the CPU because there is none."""
+    held = bundle(name)
+    compiled = replace(held, files={**held.files, "edgetpu": held.files["cpu"]})
+    clock = ManualClock()
+    accelerator = Accelerator("usb:0", lambda: [open_engine(compiled)], nobody, Health(), clock)
+    if there:
+        accelerator.attempt()
+    return Failover(compiled, open_engine(compiled), accelerator, clock)
+
+
 MEMBERS: dict[str, Opener] = {
     "cpu detector": lambda: open_engine(bundle("coco16-320")),
     "cpu extractor": lambda: open_engine(bundle("embed88-128")),
@@ -49,6 +66,10 @@ MEMBERS: dict[str, Opener] = {
     "scripted detector": lambda: golden_of("coco16-320"),
     "scripted ssd": lambda: golden_of("squares-ssd"),
     "scripted extractor": lambda: golden_of("embed88-128"),
+    "failover on its device": lambda: failover("coco16-320", there=True),
+    "failover on the cpu": lambda: failover("embed88-128", there=False),
+    "pool of one": lambda: Pool([open_engine(bundle("embed88-128"))]),
+    "pool of one failover": lambda: Pool([failover("embed88-128", there=True)]),
 }
 
 
@@ -72,6 +93,13 @@ def test_it_says_what_it_is_and_what_it_runs(engine: Engine) -> None:
     assert engine.takes == engine.file.input
     assert engine.load_ms >= 0
     assert engine.first_ms >= 0
+    assert engine.ease == 1.0
+
+
+def test_a_seat_says_what_answered(engine: Engine) -> None:
+    with engine.seat() as seat:
+        seat.run()
+        assert (seat.name, seat.file) == (engine.name, engine.file)
 
 
 def test_the_input_is_as_the_manifest_says_and_can_be_written(engine: Engine) -> None:
