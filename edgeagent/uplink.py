@@ -15,7 +15,7 @@ from edgeagent import __version__
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.commands import Commands, Deed
 from edgeagent.config import Config
-from edgeagent.engines import Engine
+from edgeagent.engines import Engine, shown
 from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.identity import client_id
@@ -112,7 +112,7 @@ class Uplink:
             "os": platform.platform(terse=True),
             "board": _board(),
             "cameras": [camera.name for camera in self._config.camera],
-            "engines": sorted({engine.name for engine in engines}),
+            "engines": sorted({shown(engine.name) for engine in engines}),
             "models": {engine.bundle.name: engine.file.digest8 for engine in engines},
             "enc": "json",
         }

@@ -1,7 +1,8 @@
 """The whole river on the device, with a scripted engine and a synthetic camera, nothing patched."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,10 +23,15 @@ from edgeagent.config import (
     MotionConfig,
     ZoneConfig,
 )
+from edgeagent.engines import Engine, Seat
+from edgeagent.engines.accelerator import Accelerator
+from edgeagent.engines.failover import Failover
 from edgeagent.engines.scripted import Scripted
+from edgeagent.errors import AcceleratorError
 from edgeagent.event import Event
 from edgeagent.findings import Box
 from edgeagent.frame import Detail
+from edgeagent.health import Health
 from edgeagent.laps import StopWatch
 from edgeagent.model import bundles_folder, load_bundle
 from edgeagent.sources.synthetic import Script, Synthetic
@@ -371,3 +377,59 @@ def test_a_camera_that_may_not_look_says_why(
     glance = agent.look_soon("a1")
     assert agent.see(next(iter(Synthetic(CAMERA, ManualClock(), False).frames()))) == []
     assert glance.why.startswith(why)
+
+
+class Away(Scripted):
+    """An engine at which nobody answers at present."""
+
+    @contextmanager
+    def seat(self) -> Iterator[Seat]:
+        raise AcceleratorError("tpu usb:0: is away (hang)", cause="hang")
+        yield self
+
+
+def test_while_nothing_answers_frames_are_counted_unseen_and_motion_is_told() -> None:
+    agent = Agent(CAMERA, CONFIG, Engines(Away(DETECTOR)), ManualClock())
+    assert [event.kind for _, event in see_all(agent, 60)] == ["motion"]
+    assert agent.health.counted("unseen_total.yard") > 20
+    assert agent.health.counted("looks_total.yard") == 0
+
+
+def test_a_vector_that_cannot_be_made_takes_nothing_else_along() -> None:
+    engines = Engines(Scripted(DETECTOR, sees_the_square), Away(VECTORS))
+    agent = Agent(CAMERA, CONFIG, engines, ManualClock())
+    assert [event.kind for _, event in see_all(agent, 60)] == ["motion", "object"]
+    assert agent.health.counted("unseen_total.yard") == 1
+
+
+def test_an_event_names_the_engine_and_the_file_that_answered() -> None:
+    compiled = dataclasses.replace(DETECTOR.files["cpu"], sha256="e" * 64)
+    bundle = dataclasses.replace(DETECTOR, files={**DETECTOR.files, "edgetpu": compiled})
+    fails = {0}
+
+    def open_tpu() -> list[Engine]:
+        return [Scripted(bundle, sees_the_square, fails=fails, name="tpu", file=compiled)]
+
+    clock, health = ManualClock(), Health()
+    accelerator = Accelerator("usb:0", open_tpu, lambda _: None, health, clock)
+    cpu = Scripted(bundle, sees_the_square, name="cpu")
+    engines = Engines(Failover(bundle, cpu, accelerator, clock))
+    answered = []
+    for _ in range(2):
+        accelerator.attempt()
+        said = see_all(Agent(CAMERA, CONFIG, engines, clock, health), 60)
+        answered += [event.source for _, event in said if event.kind == "object"]
+        fails.clear()
+    assert [(s.engine, s.model) for s in answered if s] == [
+        ("cpu", "c5805c0d"), ("tpu", "eeeeeeee")]  # fmt: skip
+    counters = health.snapshot().counters
+    assert counters["runs_total.cpu"] > 20
+    assert counters["runs_total.tpu"] > 20
+
+
+def test_a_slow_engine_is_asked_less_often() -> None:
+    engine = Scripted(DETECTOR)
+    engine.ease = 0.2
+    agent = Agent(CAMERA, CONFIG, Engines(engine), ManualClock())
+    see_all(agent, 100)
+    assert 15 <= len(engine.saw) <= 21

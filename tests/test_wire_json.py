@@ -272,6 +272,17 @@ def test_start_gap_and_notices_name_their_cause() -> None:
     )
 
 
+@pytest.mark.parametrize("what", ["lost", "back", "slow", "well"])
+def test_what_happens_to_an_edge_tpu_names_it_and_its_cause(what: str) -> None:
+    told = sent(event.from_notice(Notice("tpu", what, "hang: " + "w" * 500, "usb:0"), THEN))
+    assert (told["k"], told["name"], told["why"][:5]) == (f"tpu_{what}", "usb:0", "hang:")
+
+
+@pytest.mark.parametrize("engine", ["cpu", "tpu", "sim", "scripted"])
+def test_an_event_says_what_answered(engine: str) -> None:
+    assert sent(replace(ONE, source=replace(CAMERA, engine=engine)))["eng"] == engine
+
+
 def test_the_largest_event_there_can_be_fits_a_broker() -> None:
     names = tuple((f"{n:03d}" + "ü" * 90, 0.123456) for n in range(300))
     huge = Event(
