@@ -177,6 +177,22 @@ class ModelConfig(Section, frozen=True):
     runtime: Annotated[str, part(
         '"auto", "litert" or "tflite".', pattern="^(auto|litert|tflite)$")] = "auto"
     threads: Annotated[int, part("Threads of the interpreter.", "", ge=1, le=8)] = 1
+    device: Annotated[str, part(
+        'Where the models run: "auto" (an Edge TPU where one is found and a bundle is compiled for it, else '
+        'the CPU), "cpu", "usb" or "pci" (every such Edge TPU), "usb:0" (the first), "scripted" (for trials: '
+        "sees nothing).", pattern="^(auto|cpu|usb|usb:[0-9]|pci|pci:[0-9]|scripted)$")] = "auto"
+    fallback: Annotated[str, part(
+        'What looks while the Edge TPU is away: "cpu", or "none" for a bundle that has no file for the CPU.',
+        pattern="^(cpu|none)$")] = "cpu"
+    library: Annotated[str, part(
+        "libedgetpu: a path, or a name for the loader to find.", min_length=1)] = "libedgetpu.so.1"
+    deadline_s: Annotated[float, part(
+        "An Edge TPU silent for so long in a call has hung; 0: ten times what calls take, at least 2 s.",
+        "s", ge=0, le=60)] = 0.0
+    load_s: Annotated[float, part(
+        "It has hung, too, when a model is not loaded by then.", "s", ge=1, le=600)] = 30.0
+    retry_s: Annotated[float, part(
+        "Longest wait until a lost Edge TPU is tried again.", "s", ge=1, le=3600)] = 30.0
     looks_per_s: Annotated[float, live(
         "At most so many looks a second and camera.", "1/s", ge=0.1, le=60)] = 10.0
     max_looks: Annotated[int, live(

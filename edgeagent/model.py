@@ -7,7 +7,7 @@ interpreters crash on a damaged file instead of refusing it.
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -70,9 +70,28 @@ class Bundle:
     licence: Annotated[str, Meta(min_length=1)]
     origin: Annotated[str, Meta(min_length=1)]
     files: Mapping[Device, ModelFile]
-    """Always one for ``cpu``; one for ``edgetpu`` where it was compiled."""
+    """One for ``cpu``, and one for ``edgetpu`` where it was compiled; at least one of them."""
     params: Params = PLAIN
     golden: Tolerance = Tolerance()
+
+    @property
+    def some_file(self) -> ModelFile:
+        """The ``cpu`` file where there is one: what is alike in both may be asked of it."""
+        return self.files.get("cpu") or self.files["edgetpu"]
+
+    def cpu_file(self) -> ModelFile:
+        """Return the file that runs without an Edge TPU.
+
+        Raises:
+            BundleError: there is none, with what to do about it.
+        """
+        if "cpu" not in self.files:
+            raise BundleError(
+                f"{self.folder}: files.cpu: missing; nothing would look while the Edge TPU is "
+                "away. Put the .tflite that was compiled beside the compiled one and describe it "
+                'in [files.cpu], or set [model] fallback = "none"'
+            )
+        return self.files["cpu"]
 
 
 def bundles_folder() -> Path:
@@ -191,8 +210,10 @@ def _contradictions(bundle: Bundle) -> Iterator[str]:
     task, roles = ROLES[bundle.decoder]
     if task != bundle.task:
         yield f"decoder: {bundle.decoder!r} is for the task {task!r}, not {bundle.task!r}"
-    if "cpu" not in bundle.files:
-        yield "files.cpu: missing; every bundle has a file that runs without an Edge TPU"
+    inputs = {replace(file.input, name="") for file in bundle.files.values()}
+    if len(inputs) > 1:
+        # A frame that one device dropped is run again on the other, as it lies there.
+        yield "files.edgetpu.input: is not as files.cpu.input but for its name"
     for device, file in bundle.files.items():
         where = f"files.{device}."
         if file.outputs.keys() != roles:

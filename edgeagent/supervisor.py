@@ -16,10 +16,13 @@ from typing import Any
 
 from edgeagent import assembly
 from edgeagent import event as events
+from edgeagent.accelerators import Find, Ties
 from edgeagent.agent import Agent, Engines
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
 from edgeagent.control import Control, Request, runtime_folder
+from edgeagent.edgetpu import find_devices
+from edgeagent.edgetpu.recovery import Recovery
 from edgeagent.errors import ConfigError, EdgeagentError, UsageError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
@@ -43,7 +46,7 @@ DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
 LOCAL = "local"
 """Stands for the id in what a person on the device asked for."""
-GOOD_NEWS = ("back", "lent", "read", "ready", "returned")
+GOOD_NEWS = ("back", "lent", "read", "ready", "returned", "well")
 """Notices that need nobody's attention."""
 
 
@@ -63,7 +66,14 @@ class _Watch:
 class Supervisor:
     """The life of one agent, from its first event to its last."""
 
-    def __init__(self, config: Config, path: Path | None, state: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        path: Path | None,
+        state: Path,
+        clock: Clock,
+        find: Find = find_devices,
+    ) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
@@ -71,14 +81,19 @@ class Supervisor:
             path: the file they came from, read again at SIGHUP; None: there is none.
             state: folder for the outbox, the boot counter and what was learnt.
             clock: for everything.
+            find: the Edge TPUs that can be seen.
         """
         self._config, self._path, self._state, self._clock = config, path, state, clock
         self._kernel = kernel_boot()
         self.health = Health()
+        recovery = Recovery(runtime_folder(state), self.tell, clock.mono_s)
+        self._ties = Ties(self.tell, self.health, clock, find, recovery)
         self._notifier = Notifier()
         self._watchdog = Watchdog(self._notifier, self.health, config.health.stuck_s)
         self._stop = threading.Event()
         self._reload = threading.Event()
+        self._moved = threading.Event()
+        """Another engine answers now: what the device says it is has to be said anew."""
         self._engines = Engines()
         self._watches: list[_Watch] = []
         self._life = threading.RLock()
@@ -125,6 +140,8 @@ class Supervisor:
         level = logging.INFO if notice.what in GOOD_NEWS else logging.WARNING
         _log.log(level, "%s %s %s: %s", notice.part, notice.name, notice.what, notice.why)
         self._put(events.from_notice(notice, events.now(self._clock, self._kernel)))
+        if notice.part in ("tpu", "engine"):
+            self._moved.set()
 
     def _put(self, event: Event) -> None:
         self._outbox.put(event.kind, events.encode(event))
@@ -167,6 +184,9 @@ class Supervisor:
             if self._reload.is_set():
                 self._reload.clear()
                 self._reread()
+            if self._moved.is_set():
+                self._moved.clear()
+                self._uplink.announce()
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():
                 self._fail(RuntimeError("the publisher's thread died"))
@@ -218,11 +238,12 @@ class Supervisor:
 
     def _change_engines(self) -> None:
         """Open what the settings name now; the cameras go on with the old until it is ready."""
-        new = assembly.keep_looking(self._config.model, self._state, self.tell, self.health)
+        new = assembly.keep_looking(self._config.model, self._state, self._ties)
         old = self._engines.all()
         self._engines.look, self._engines.vector = new.look, new.vector
         for engine in old:
             engine.close()
+        new.begin()
         self._uplink.announce()
 
     def _watch_anew(self, watch: _Watch) -> _Watch:

@@ -44,7 +44,7 @@ def _row(bundle: Bundle) -> dict[str, object]:
         "version": bundle.version,
         "task": bundle.task,
         "labels": len(bundle.labels),
-        "input": list(next(iter(bundle.files.values())).input.shape),
+        "input": list(bundle.some_file.input.shape),
         "files": files,
         "licence": bundle.licence,
         "origin": bundle.origin,
@@ -53,10 +53,10 @@ def _row(bundle: Bundle) -> dict[str, object]:
 
 
 def _lines(bundle: Bundle) -> str:
-    taken = next(iter(bundle.files.values())).input
-    shape = "x".join(map(str, taken.shape[1:]))
+    takes = bundle.some_file.input
+    shape = "x".join(map(str, takes.shape[1:]))
     labels = f", {len(bundle.labels)} labels" if bundle.labels else ""
-    head = f"{bundle.name} {bundle.version}  {bundle.task}, {shape} {taken.dtype}{labels}"
+    head = f"{bundle.name} {bundle.version}  {bundle.task}, {shape} {takes.dtype}{labels}"
     files = [
         f"  {device:8} {f.size_bytes:>10,} B  sha256 {f.sha256[:16]}..."
         for device, f in bundle.files.items()
