@@ -222,7 +222,9 @@ class Berth:
 
     def _free(self) -> list[Device]:
         """Return the devices that will do and that no other berth holds."""
-        taken = {port for title, port in self._claims.ports.items() if title != self._title}
+        # Another berth may be changing them.
+        claims = list(self._claims.ports.items())
+        taken = {port for title, port in claims if title != self._title}
         wanted = self._config.device
         return [
             device

@@ -322,6 +322,15 @@ def test_recovery_is_asked_for_where_it_can_help_and_taken_back_when_it_did() ->
     assert asked.said == ["tpu usb:0: no_device", "withdrawn"]
 
 
+def test_what_nobody_uses_any_more_is_no_fault(life: Life) -> None:
+    life.accelerator.attempt()
+    life.accelerator.slow(0, "20 ms, usually 8 ms")
+    life.lose()
+    assert len(life.health.snapshot().states) == 2
+    life.accelerator.release()
+    assert life.health.snapshot().states == {}
+
+
 def test_what_is_opened_too_late_is_closed_again(life: Life) -> None:
     life.port.meanwhile = life.accelerator.release
     assert not life.accelerator.attempt()

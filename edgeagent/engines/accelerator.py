@@ -207,6 +207,8 @@ class Accelerator:
         self._wake.set()
         self._let_go()
         self._abandon()
+        for part in (f"tpu {self.name}", f"tpu {self.name} pace"):
+            self._health.well(part)
         if self._thread.is_alive():
             self._thread.join(STOP_S)
 
