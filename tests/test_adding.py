@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgeagent import cli
 from edgeagent.adding import Wish, add
-from edgeagent.adding.pair import find_pair
 from edgeagent.adding.placing import placed
 from edgeagent.cli.models_add import advice
 from edgeagent.decode.golden import goldens
@@ -291,10 +289,9 @@ def test_a_compiled_file_may_come_alone_by_leave(tmp_path: Path) -> None:
     compiled = wrap_file(own / "model.tflite", tmp_path / "m_edgetpu.tflite")
     told = refusal(tmp_path / "into", compiled, labels=own / "labels.txt")
     assert "or do without: --fallback none" in told
-    files = find_pair(compiled, None, "none", print)
-    assert list(files) == ["edgetpu"]
-    assert files["edgetpu"].compiled
-    bundle = load_bundle(own)
-    assert "fallback" not in advice(bundle)
-    alone = replace(bundle, files={"edgetpu": bundle.files["cpu"]})
-    assert advice(alone).endswith('  name = "squares-v8"\n  fallback = "none"')
+    into = tmp_path / "into"
+    bundle, said = made(into, compiled, labels=own / "labels.txt", fallback="none")
+    assert (bundle.name, set(bundle.files)) == ("m", {"edgetpu"})
+    assert said[-1].startswith("without a file for the CPU it cannot be tried here")
+    assert advice(bundle).endswith('  name = "m"\n  fallback = "none"')
+    assert "fallback" not in advice(load_bundle(own))
