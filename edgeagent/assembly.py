@@ -11,7 +11,6 @@ from pathlib import Path
 
 from edgeagent import credentials
 from edgeagent.accelerators import Ties, open_accelerated, wants_accelerator
-from edgeagent.agent import Engines
 from edgeagent.atomic import write_whole
 from edgeagent.attention import Attention
 from edgeagent.clock import Clock
@@ -21,6 +20,7 @@ from edgeagent.engines.accelerator import Accelerator
 from edgeagent.engines.trial import ensure_tried
 from edgeagent.errors import ModelError
 from edgeagent.findings import Notice
+from edgeagent.looker import Engines
 from edgeagent.model import Bundle, bundles_folder, find_bundle, load_bundle
 from edgeagent.sources import Source, open_source
 from edgeagent.sources.reopening import Reopening

@@ -8,12 +8,13 @@ from time import perf_counter_ns
 
 import msgspec
 
-from edgeagent.agent import Agent, Engines
+from edgeagent.agent import Agent
 from edgeagent.clock import ManualClock
 from edgeagent.config import CameraConfig, Config
 from edgeagent.engines import shown
 from edgeagent.errors import UsageError
 from edgeagent.laps import StopWatch
+from edgeagent.looker import Engines
 from edgeagent.sources import open_source
 
 SCHEMA = "edgeagent.bench/1"

@@ -17,7 +17,7 @@ from typing import Any
 from edgeagent import assembly
 from edgeagent import event as events
 from edgeagent.accelerators import Find, Ties
-from edgeagent.agent import Agent, Engines
+from edgeagent.agent import Agent
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
 from edgeagent.control import Control, Request, runtime_folder
@@ -29,6 +29,7 @@ from edgeagent.findings import Notice
 from edgeagent.glance import Glance, look_now
 from edgeagent.health import Health
 from edgeagent.identity import Boot, begin_boot
+from edgeagent.looker import Engines
 from edgeagent.outbox import Outbox
 from edgeagent.settings import Change, changes, load
 from edgeagent.sources import Source

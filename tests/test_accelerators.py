@@ -12,7 +12,6 @@ import pytest
 
 from edgeagent import assembly
 from edgeagent.accelerators import Ties
-from edgeagent.agent import Engines
 from edgeagent.config import ModelConfig
 from edgeagent.edgetpu import Device, find_devices
 from edgeagent.edgetpu.outcome import REQUEST
@@ -22,6 +21,7 @@ from edgeagent.engines.failover import Failover
 from edgeagent.errors import AcceleratorError, BundleError, ModelError
 from edgeagent.findings import Notice
 from edgeagent.health import Health
+from edgeagent.looker import Engines
 
 from .compiled import compiled_bundle
 from .edgetpu_sim.build import Libraries

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from edgeagent import event as events
-from edgeagent.agent import Agent, Engines
+from edgeagent.agent import Agent
 from edgeagent.clock import ManualClock
 from edgeagent.config import (
     ArmedConfig,
@@ -33,6 +33,7 @@ from edgeagent.findings import Box
 from edgeagent.frame import Detail
 from edgeagent.health import Health
 from edgeagent.laps import StopWatch
+from edgeagent.looker import Engines
 from edgeagent.model import bundles_folder, load_bundle
 from edgeagent.sources.synthetic import Script, Synthetic
 from edgeagent.tensor import Tensor

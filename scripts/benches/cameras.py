@@ -31,11 +31,12 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from edgeagent import assembly  # noqa: E402
-from edgeagent.agent import Agent, Engines  # noqa: E402
+from edgeagent.agent import Agent  # noqa: E402
 from edgeagent.bench import percentile  # noqa: E402
 from edgeagent.clock import SystemClock  # noqa: E402
 from edgeagent.config import CameraConfig, Config  # noqa: E402
 from edgeagent.laps import StopWatch  # noqa: E402
+from edgeagent.looker import Engines  # noqa: E402
 from edgeagent.sources import Source, open_source  # noqa: E402
 from edgeagent.sources.video_address import input_of, options_of  # noqa: E402
 from tests.system.cameras import Camera, missing, write_units  # noqa: E402

@@ -14,12 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from edgeagent.agent import Agent, Engines
+from edgeagent.agent import Agent
 from edgeagent.clock import ManualClock
 from edgeagent.config import CameraConfig, Config, EventsConfig, LineConfig, ZoneConfig
 from edgeagent.engines import open_engine
 from edgeagent.event import Event
 from edgeagent.findings import Detection, Phase
+from edgeagent.looker import Engines
 from edgeagent.model import bundles_folder, find_bundle
 from edgeagent.sources import open_source
 from edgeagent.tally import Tally

@@ -20,7 +20,7 @@ import numpy as np
 from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
-from edgeagent.agent import Agent, Engines
+from edgeagent.agent import Agent
 from edgeagent.clock import ManualClock
 from edgeagent.config import CameraConfig, Config
 from edgeagent.decode import decode
@@ -28,6 +28,7 @@ from edgeagent.decode.boxes import Boxes, iou
 from edgeagent.engines import Engine, open_engine
 from edgeagent.findings import WHOLE, Box, Detection
 from edgeagent.frame import BT601, Picture, Plane
+from edgeagent.looker import Engines
 from edgeagent.model import Bundle, ModelFile, bundles_folder, find_bundle
 from edgeagent.preprocess import fit
 from edgeagent.sources import open_source
