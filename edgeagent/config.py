@@ -221,13 +221,13 @@ class MqttConfig(Section, frozen=True):
     prefix: Annotated[str, part(
         "Topics begin with it; {site} and {device} are filled in.",
         pattern=r"^[A-Za-z0-9_{}/.-]{1,128}$")] = "edge/v1/{site}/{device}"
-    protocol: Annotated[str, part('"5" or "3.1.1".', pattern=r"^(5|3\.1\.1)$")] = "5"
+    protocol: Annotated[str, part('"5", and 3.1.1 where the broker knows no other; or "3.1.1".', pattern=r"^(5|3\.1\.1)$")] = "5"
     keepalive_s: Annotated[int, part("Ping after so long without traffic.", "s", ge=5, le=3600)] = 60
     connect_s: Annotated[float, part("A connection not up by then is given up.", "s", ge=1, le=120)] = 15.0
     backoff_max_s: Annotated[float, part("Longest wait between attempts.", "s", ge=1, le=3600)] = 120.0
     inflight: Annotated[int, part("Messages on their way at once.", "", ge=1, le=1000)] = 20
     backlog_per_s: Annotated[float, live(
-        "Stored events sent a second while there are live ones.", "1/s", ge=0.1, le=10000)] = 200.0
+        "Stored events sent a second, at most; live ones go first.", "1/s", ge=0.1, le=10000)] = 200.0
 
 
 class OutboxConfig(Section, frozen=True):

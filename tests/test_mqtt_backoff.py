@@ -1,4 +1,5 @@
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_the_first_wait_is_short_and_the_others_are_half_the_time_since_the_loss
 def test_no_wait_is_longer_than_its_bound() -> None:
     clock = ManualClock()
     times = attempts(Backoff(10.0, random.Random(1).uniform, clock.mono_s), clock, 600.0)
-    waits = [late - early for early, late in zip(times, times[1:], strict=False)]
+    waits = [late - early for early, late in pairwise(times)]
     assert max(waits) <= 10.0
     assert min(waits[-20:]) >= 8.0
 

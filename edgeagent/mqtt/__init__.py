@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from edgeagent.config import MqttConfig
 from edgeagent.errors import CredentialError
 from edgeagent.findings import Notice
@@ -15,6 +17,8 @@ from edgeagent.mqtt.connection import STOP_S, Connection, Words
 
 _log = logging.getLogger(__name__)
 
+UNSUPPORTED_VERSION = 132
+"""Reason code 0x84, Unsupported protocol version; paho's, too, for a broker's of before MQTT 5."""
 LOOK_S = 0.5
 """How often the link's thread looks whether its connection is still alive."""
 
@@ -98,7 +102,7 @@ class MqttLink:
             why, code = self._connect_and_stay()
             if self._stop.is_set():
                 return
-            self._say_lost(why)
+            self._say_lost(why + self._fall_back(code))
             self._stop.wait(self._backoff.wait_s(time.monotonic() - began_s, code))
 
     def _connect_and_stay(self) -> tuple[str, int]:
@@ -118,6 +122,13 @@ class MqttLink:
         connection.drop()
         self.wake()
         return connection.why, connection.code
+
+    def _fall_back(self, code: int) -> str:
+        """Go on with MQTT 3.1.1 where the broker knows no other; return what to say of it."""
+        if code != UNSUPPORTED_VERSION or self._config.protocol != "5":
+            return ""
+        self._config = msgspec.structs.replace(self._config, protocol="3.1.1")
+        return "; MQTT 3.1.1 is tried"
 
     def _say_lost(self, why: str) -> None:
         _log.info("link: %s", why)

@@ -53,7 +53,9 @@ class Connection:
         """
         self._words = words
         self._happened = happened
-        self._tokens: dict[int, int] = {}
+        self._tokens: dict[int, int | None] = {}
+        self._due: deque[str] = deque()
+        self._birth = 0
         self._acks: list[Ack] = []
         self._answers: deque[tuple[int, int]] = deque()
         self._heard_s = time.monotonic()
@@ -118,23 +120,40 @@ class Connection:
         limit = getattr(properties, "ReceiveMaximum", self._window)
         self._window = max(1, min(self._window, limit))
         self._max_packet_bytes = getattr(properties, "MaximumPacketSize", 0)
+        self._due += ["info", "status"]
         self._say_birth()
-        self.is_up = True
-        self.settled.set()
-        self._happened()
 
     def _say_birth(self) -> None:
+        """Say what is due, one after the other, as a window of one asks; then it is up."""
         try:
-            self.say_info()
-            self._say("status", self._words.status("online"))
+            self._birth = self._say_due()
         except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
             _log.exception("the birth message could not be made")
+            self._birth = 0
+        if not self._birth:
+            self.is_up = True
+            self.settled.set()
+            self._happened()
+
+    def _say_due(self) -> int:
+        """Say the next word that the broker would take; return its packet id, 0 for none."""
+        while self._due:
+            name = self._due.popleft()
+            payload = self._words.info() if name == "info" else self._words.status("online")
+            said = self._say(name, payload)
+            if said is not None:
+                return said.mid
+        return 0
 
     def say_info(self) -> None:
-        """Publish ``info``, retained: at every connect, and when what it says has changed."""
-        self._say("info", self._words.info())
+        """Have ``info`` published again, for what it says has changed; any thread may ask."""
+        self._due.append("info")
+        self._happened()
 
-    def _say(self, name: str, payload: bytes) -> MQTTMessageInfo:
+    def _say(self, name: str, payload: bytes) -> MQTTMessageInfo | None:
+        if self._is_too_large(name, payload):
+            _log.warning("%s is not said: the broker takes %d bytes", name, self._max_packet_bytes)
+            return None
         return self._client.publish(f"{self._words.prefix}/{name}", payload, qos=1, retain=True)
 
     def _on_connect_fail(self, client: Client, data: object) -> None:
@@ -160,6 +179,9 @@ class Connection:
     ) -> None:
         # No lock: paho holds one of its own here, which publish() takes, too.
         self._heard_s = time.monotonic()
+        if mid == self._birth:
+            self._say_birth()
+            return
         self._answers.append((mid, reason.value))
         self._happened()
 
@@ -175,8 +197,10 @@ class Connection:
         qos = 0 if token is None else 1
         if not self.is_up or (qos and len(self._tokens) >= self._window):
             return False
-        if token is not None and self._is_too_large(topic, payload):
-            self._acks.append(Ack(token, TOO_LARGE))
+        if self._is_too_large(topic, payload):
+            # The broker would hang up, whatever the quality of service.
+            if token is not None:
+                self._acks.append(Ack(token, TOO_LARGE))
             return True
         if not self._tokens:
             self._heard_s = time.monotonic()
@@ -201,7 +225,15 @@ class Connection:
             token = self._tokens.pop(mid, None)
             if token is not None:
                 acks.append(Ack(token, code))
+        self._speak()
         return acks
+
+    def _speak(self) -> None:
+        """Say what is due now that it is up; it counts in the window, and its answer is no news."""
+        if self.is_up and self._due and len(self._tokens) < self._window:
+            mid = self._say_due()
+            if mid:
+                self._tokens[mid] = None
 
     def alive(self) -> bool:
         """Return whether it is up, its thread lives, and the broker answers what it was sent."""
@@ -216,6 +248,8 @@ class Connection:
     def say_stopped(self) -> None:
         """Say that the agent stops, and wait a little until the broker knows."""
         said = self._say("status", self._words.status("stopped"))
+        if said is None:
+            return
         try:
             said.wait_for_publish(STOP_S)
         except (RuntimeError, ValueError):

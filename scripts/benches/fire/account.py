@@ -31,7 +31,7 @@ class Row:
     twice: int = 0
     """Copies heard beyond the first."""
     back_s: float | None = None
-    """From the moment the way was free to the first PUBACK of something sent after it; the worst."""
+    """From a free way to the first PUBACK of something sent after it; the worst."""
     hist: int = 0
     """Heard with the mark of the backlog."""
     hist_per_s: int = 0

@@ -149,9 +149,7 @@ def take_over(bed: Bed) -> None:
 
 
 def _thief(name: str) -> Client:
-    thief = Client(
-        CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5
-    )
+    thief = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
     thief.username_pw_set("ear", "ear")
     thief.connect_async("127.0.0.1", PORT)
     thief.loop_start()
@@ -172,9 +170,7 @@ FAULTS = {
     "killed": Fault("broker killed, its store kept", kill, start),
     "killed-bare": Fault("broker killed, no store", kill, start, LOCKED + FORGOTTEN + ROOMY),
     "restarted": Fault("broker restarted, its store kept", stop, start),
-    "restarted-bare": Fault(
-        "broker restarted, no store", stop, start, LOCKED + FORGOTTEN + ROOMY
-    ),
+    "restarted-bare": Fault("broker restarted, no store", stop, start, LOCKED + FORGOTTEN + ROOMY),
     "partition": Fault("network cut", cut, mend, hold_s=20, needs_wire=True, has_will=True),
     "loss": Fault(
         "20 % loss, 500 ms delay, both ways", lose, mend, hold_s=15, needs_wire=True, is_slow=True

@@ -14,7 +14,7 @@ from pathlib import Path
 from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion
 
-PADDING = "." * 230
+PADDING = "." * 280
 """So that a message is about as large as one of the agent's."""
 WAIT_S = 20.0
 

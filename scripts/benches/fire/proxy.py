@@ -138,9 +138,7 @@ class Proxy:
         return max(1, int(self.bytes_per_s / 10)) if self.bytes_per_s else READ_BYTES
 
     def _is_refused(self, packet: Packet) -> bool:
-        return (
-            self.is_old and packet.kind == CONNECT and packets.connect(packet)[1] == packets.V5
-        )
+        return self.is_old and packet.kind == CONNECT and packets.connect(packet)[1] == packets.V5
 
     def _note_up(self, packet: Packet, visit: Visit) -> None:
         if packet.kind == CONNECT:

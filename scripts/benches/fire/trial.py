@@ -5,6 +5,7 @@ The process must be in a network namespace of its own, where the broker will be.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,12 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from docs.complete import Consumer  # noqa: E402
-from scripts.benches.fire import account  # noqa: E402
-from scripts.benches.fire.account import Id, Row  # noqa: E402
-from scripts.benches.fire.bed import BACKLOG_PER_S, OLD_BOOT, WINDOW, Bed  # noqa: E402
-from scripts.benches.fire.broker import until  # noqa: E402
-from scripts.benches.fire.faults import FAULTS, Fault  # noqa: E402
+from docs.complete import Consumer
+from scripts.benches.fire import account
+from scripts.benches.fire.account import Id, Row
+from scripts.benches.fire.bed import BACKLOG_PER_S, OLD_BOOT, WINDOW, Bed
+from scripts.benches.fire.broker import until
+from scripts.benches.fire.faults import FAULTS, Fault
 
 BACK_S = 60.0
 """How long device and peer are given to come back."""
@@ -32,7 +33,7 @@ EVENTS = ("/evt/", "/vec/", "/sys")
 def attempt(fault: Fault, folder: Path, hold_s: float, rounds: int, old: int) -> list[Row]:
     """Let ``fault`` happen ``rounds`` times; return what came of it."""
     settings = fault.settings.format(folder=folder / "broker")
-    bed = Bed(folder, settings, fault.needs_wire or _is_root(), old)
+    bed = Bed(folder, settings, os.geteuid() == 0, old)
     try:
         fault.before(bed)
         bed.begin()
@@ -44,10 +45,6 @@ def attempt(fault: Fault, folder: Path, hold_s: float, rounds: int, old: int) ->
         return [_ours(fault, bed, free_s, statuses[0]), _peers(fault, bed, free_s)]
     finally:
         bed.close()
-
-
-def _is_root() -> bool:
-    return Path("/dev/net/tun").exists() and subprocess.run(["id", "-u"], capture_output=True, check=True).stdout == b"0\n"  # fmt: skip
 
 
 def _once(fault: Fault, bed: Bed, hold_s: float) -> float:
