@@ -1,16 +1,14 @@
 """Which events are lost? Told from boot, seq, low and gap alone; one JSON message a line.
 
-mosquitto_sub -t 'edge/v1/+/+/evt/#' -t 'edge/v1/+/+/vec/#' -t 'edge/v1/+/+/sys' -q 1 | complete.py
+mosquitto_sub -q 1 -t 'edge/v1/+/+/evt/#' -t 'edge/v1/+/+/vec/#' -t 'edge/v1/+/+/sys' | complete.py
 """
 
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import Any
 
-Boot = tuple[str, str]
-"""A device, and one of its starts; seq counts from 0 in each."""
+Boot = tuple[str, str]  # a device, and one of its starts; seq counts from 0 in each
 
 
 class Consumer:
@@ -20,7 +18,7 @@ class Consumer:
         self._known: defaultdict[Boot, set[int]] = defaultdict(set)
         self._low: defaultdict[Boot, int] = defaultdict(int)
 
-    def hear(self, message: Mapping[str, Any]) -> None:
+    def hear(self, message: dict[str, Any]) -> None:
         """Take one event."""
         boot = message["dev"], message["boot"]
         self._known[boot].add(message["seq"])
@@ -30,8 +28,8 @@ class Consumer:
             self._known[of].update(range(message["from"], message["to"] + 1))
 
     def lost(self) -> dict[Boot, list[int]]:
-        """Return what the device has delivered, or given up, and nobody here has heard of."""
-        missing = {b: sorted(set(range(self._low[b])) - self._known[b]) for b in self._low}
+        """Return what will not come again (it is below `low`) and was never heard of here."""
+        missing = {b: sorted(set(range(low)) - self._known[b]) for b, low in self._low.items()}
         return {boot: seqs for boot, seqs in missing.items() if seqs}
 
 
@@ -39,5 +37,4 @@ if __name__ == "__main__":
     consumer = Consumer()
     for line in sys.stdin:
         consumer.hear(json.loads(line))
-    for (device, boot), seqs in consumer.lost().items():
-        print(f"{device} {boot}: {len(seqs)} lost: {seqs}")
+    print(consumer.lost() or "nothing is lost")

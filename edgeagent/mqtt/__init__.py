@@ -90,9 +90,6 @@ class MqttLink:
     def stop(self) -> None:
         """See `Link.stop`."""
         self._stop.set()
-        connection = self._connection
-        if connection is not None and connection.is_up:
-            connection.say_stopped()
         if self._thread.is_alive():
             self._thread.join(2 * STOP_S)
 
@@ -119,6 +116,8 @@ class MqttLink:
             connection.why = f"no answer within {self._config.connect_s:g} s"
         while connection.alive() and not self._stop.wait(LOOK_S):
             pass
+        if self._stop.is_set() and connection.is_up:
+            connection.say_stopped()
         connection.drop()
         self.wake()
         return connection.why, connection.code

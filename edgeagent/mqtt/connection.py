@@ -167,7 +167,9 @@ class Connection:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self._end(reason.value, f"the connection ended: {reason}")
+        is_told = flags.is_disconnect_packet_from_server or reason.getName() != "Unspecified error"
+        why = f"the connection ended: {reason}" if is_told else "the connection was cut"
+        self._end(reason.value, why)
 
     def _on_publish(
         self,
