@@ -1,5 +1,7 @@
 """How the link is encrypted: always verified, with an own CA and a client certificate if wanted."""
 
+import datetime
+import socket
 import ssl
 
 from edgeagent.config import MqttConfig
@@ -42,3 +44,38 @@ def _load_own(context: ssl.SSLContext, config: MqttConfig) -> None:
         raise CredentialError(
             f"{cert}: certificate and key {key} do not go together, or are no PEM ({error})"
         ) from error
+
+
+EXPIRED, NOT_YET_VALID, REVOKED = 10, 9, 23
+SELF_SIGNED = (18, 19)
+NO_ISSUER = (2, 20, 21)
+WRONG_NAME = (62, 64)
+"""What OpenSSL says of a certificate (openssl/x509_vfy.h, X509_V_ERR_...)."""
+
+
+def explain(error: BaseException | None) -> str:
+    """Return in words, with the cure, why no connection could be made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _explain_certificate(error)
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or error}); is mqtt.port one that speaks TLS?"
+    if isinstance(error, socket.gaierror):
+        return f"no such name ({error.strerror}); see mqtt.host, and the network"
+    if isinstance(error, TimeoutError):
+        return "no answer in time; see mqtt.host and mqtt.port, and the network"
+    return str(error) if error is not None else "refused or unreachable"
+
+
+def _explain_certificate(error: ssl.SSLCertVerificationError) -> str:
+    code = error.verify_code
+    if code == NOT_YET_VALID:
+        today = datetime.datetime.now(datetime.UTC).date()
+        return f"the broker's certificate is not valid yet; is this device's clock right ({today})?"
+    cures = {
+        EXPIRED: "has expired; renew it at the broker, or set this device's clock",
+        REVOKED: "is revoked; the broker needs another one",
+        **dict.fromkeys(SELF_SIGNED, "is signed by itself; give its CA in mqtt.ca_file"),
+        **dict.fromkeys(NO_ISSUER, "is of a CA unknown here; give that CA in mqtt.ca_file"),
+        **dict.fromkeys(WRONG_NAME, "is for another name; mqtt.host must be the one it is for"),
+    }
+    return f"the broker's certificate {cures.get(code, error.verify_message)}"

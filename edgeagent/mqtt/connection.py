@@ -6,6 +6,7 @@ session; a client that is lost is dropped with all it held.
 """
 
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -20,7 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgeagent.config import MqttConfig
 from edgeagent.credentials import read_secret
 from edgeagent.link import TOO_LARGE, Ack
-from edgeagent.tls import tls_context
+from edgeagent.tls import explain, tls_context
 
 _log = logging.getLogger(__name__)
 
@@ -157,7 +158,8 @@ class Connection:
         return self._client.publish(f"{self._words.prefix}/{name}", payload, qos=1, retain=True)
 
     def _on_connect_fail(self, client: Client, data: object) -> None:
-        self._end(0, "no connection: refused, unreachable, no such name, or TLS failed")
+        # paho calls this while it handles the error that it does not hand on.
+        self._end(0, f"no connection: {explain(sys.exception())}")
 
     def _on_disconnect(
         self,

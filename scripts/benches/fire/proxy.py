@@ -50,6 +50,7 @@ class Proxy:
 
     def __init__(self, host: str, port: int, to_port: int) -> None:
         self._where, self._to_port = (host, port), to_port
+        self.port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._server: asyncio.Server | None = None
@@ -70,10 +71,12 @@ class Proxy:
         self._run(self._shut())
 
     def close(self) -> None:
-        """End the loop."""
+        """End all connections, and the loop."""
         self.shut()
+        self._run(self._hang_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -89,14 +92,24 @@ class Proxy:
             self._server.close()
             self._server = None
 
+    async def _hang_up(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         visit = Visit()
         self.visits.append(visit)
-        with contextlib.suppress(OSError):
-            far, on = await asyncio.open_connection("127.0.0.1", self._to_port)
-            await self._carry_both(near, back, far, on, visit)
-            on.close()
-        back.close()
+        try:
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                far, on = await asyncio.open_connection("127.0.0.1", self._to_port)
+                try:
+                    await self._carry_both(near, back, far, on, visit)
+                finally:
+                    on.close()
+        finally:
+            back.close()
 
     async def _carry_both(
         self,
