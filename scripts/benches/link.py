@@ -44,6 +44,8 @@ COLUMNS = (
     ("hist_per_s", "hist/s"),
     ("live_s", "live s"),
     ("flying", "flying"),
+    ("births", "births"),
+    ("wills", "wills"),
 )
 
 Rows = list[dict[str, Any]]

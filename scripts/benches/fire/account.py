@@ -40,8 +40,10 @@ class Row:
     """The longest a live event waited on the device."""
     flying: int = 0
     """Most messages on their way at once."""
-    said: list[str] = field(default_factory=list)
-    """The device's ``status`` in order."""
+    births: int = 0
+    """How often ``online`` was heard."""
+    wills: int = 0
+    """How often ``offline`` was."""
     faults: list[str] = field(default_factory=list)
     """Which bars were missed."""
 

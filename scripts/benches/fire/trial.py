@@ -81,8 +81,10 @@ def _ours(fault: Fault, bed: Bed, free_s: list[float], status: int) -> Row:
     row.live_s = account.live_s(sent, free_s)
     ours = {s.client for s in sent}
     row.flying = max((v.most_flying for v in bed.proxy.visits if v.client in ours), default=0)
-    row.said = [word["s"] for word in bed.said("status")]
+    said = [word["s"] for word in bed.said("status")]
+    row.births, row.wills = said.count("online"), said.count("offline")
     row.faults = [*_judged(fault, row), *_judged_by_a_stranger(heard, row)]
+    row.faults += ["no birth at the end, or no farewell"] * (said[-2:] != ["online", "stopped"])
     row.faults += [f"{depth} left in the outbox"] * (depth > 0)
     row.faults += [f"the agent ended with status {status}"] * (status != 0)
     return row
@@ -112,8 +114,7 @@ def _judged(fault: Fault, row: Row) -> list[str]:
         f"{row.hist_per_s} of the backlog in a second": row.hist_per_s <= BACKLOG_PER_S + WINDOW,
         f"live waited {row.live_s:.1f} s": fault.is_slow or row.live_s <= LIVE_S,
         f"{row.flying} on their way": row.flying <= _window(fault) + 2,
-        "no birth at the end, or no farewell": row.said[-2:] == ["online", "stopped"],
-        "no will": "offline" in row.said or not fault.has_will,
+        "no will": row.wills > 0 or not fault.has_will,
     }
     return [what for what, is_met in bars.items() if not is_met]
 
