@@ -213,7 +213,13 @@ class MqttConfig(Section, frozen=True):
     host: Annotated[str, part("Name or address of the broker; empty: keep all in the outbox.")] = ""
     port: Annotated[int, part("0: 8883 with TLS, 1883 without.", "", ge=0, le=65535)] = 0
     tls: Annotated[bool, part("Encrypt, and verify the broker's certificate and name.")] = True
-    ca_file: Annotated[str, part("Own CA, PEM; empty: the system's.")] = ""
+    ca_file: Annotated[str, part("Own CA, PEM, with its revocation list if any; empty: the system's.")] = ""
+    alpn: Annotated[str, part(
+        "Protocol named in the TLS handshake: x-amzn-mqtt-ca for AWS IoT on port 443.",
+        pattern=r"^[a-z0-9./-]{0,64}$")] = ""
+    websocket: Annotated[str, part(
+        "Path of the broker's WebSocket, such as /mqtt; empty: plain TCP.",
+        pattern=r"^(/[!-~]{0,127})?$")] = ""
     cert_file: Annotated[str, part("Client certificate, PEM.")] = ""
     key_file: Annotated[str, part("Its key, PEM, or credential:NAME.")] = ""
     username: Annotated[str, part("User at the broker.", max_length=256)] = ""

@@ -12,7 +12,8 @@ from edgeagent.errors import CredentialError
 def tls_context(config: MqttConfig) -> ssl.SSLContext:
     """Return a client context that verifies the broker's certificate and name.
 
-    Nothing in the settings can switch that off: who wants no TLS says ``tls = false``.
+    Nothing in the settings can switch that off: who wants no TLS says ``tls = false``. Where the
+    CA's file holds a revocation list, too, it is held to.
 
     Raises:
         CredentialError: a certificate or key is missing, open to everybody, or will not do.
@@ -22,6 +23,10 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
     # Strict since Python 3.13: it refuses the CAs that owners make with mosquitto's own recipe,
     # for want of key identifiers. Chain, dates and name are verified without it as well.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if context.cert_store_stats()["crl"]:
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    if config.alpn:
+        context.set_alpn_protocols([config.alpn])
     if config.cert_file:
         _load_own(context, config)
     return context
@@ -47,8 +52,8 @@ def _load_own(context: ssl.SSLContext, config: MqttConfig) -> None:
 
 
 EXPIRED, NOT_YET_VALID, REVOKED = 10, 9, 23
-SELF_SIGNED = (18, 19)
-NO_ISSUER = (2, 20, 21)
+SELF_SIGNED = 18
+NO_ISSUER = (2, 19, 20, 21)
 WRONG_NAME = (62, 64)
 """What OpenSSL says of a certificate (openssl/x509_vfy.h, X509_V_ERR_...)."""
 
@@ -58,7 +63,9 @@ def explain(error: BaseException | None) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _explain_certificate(error)
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or error}); is mqtt.port one that speaks TLS?"
+        return f"TLS failed ({error.reason or error}); does mqtt.tls fit mqtt.port?"
+    if isinstance(error, ConnectionResetError):
+        return "the broker hung up at once; does mqtt.tls fit mqtt.port?"
     if isinstance(error, socket.gaierror):
         return f"no such name ({error.strerror}); see mqtt.host, and the network"
     if isinstance(error, TimeoutError):
@@ -74,7 +81,7 @@ def _explain_certificate(error: ssl.SSLCertVerificationError) -> str:
     cures = {
         EXPIRED: "has expired; renew it at the broker, or set this device's clock",
         REVOKED: "is revoked; the broker needs another one",
-        **dict.fromkeys(SELF_SIGNED, "is signed by itself; give its CA in mqtt.ca_file"),
+        SELF_SIGNED: "is signed by itself; give it in mqtt.ca_file, if it is your broker's",
         **dict.fromkeys(NO_ISSUER, "is of a CA unknown here; give that CA in mqtt.ca_file"),
         **dict.fromkeys(WRONG_NAME, "is for another name; mqtt.host must be the one it is for"),
     }

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -56,6 +56,7 @@ class Connection:
         self._happened = happened
         self._tokens: dict[int, int | None] = {}
         self._due: deque[str] = deque()
+        self._trouble = ""
         self._birth = 0
         self._acks: list[Ack] = []
         self._answers: deque[tuple[int, int]] = deque()
@@ -80,7 +81,10 @@ class Connection:
             protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
             clean_session=None if is_v5 else True,
             reconnect_on_failure=False,
+            transport="websockets" if config.websocket else "tcp",
         )
+        if config.websocket:
+            client.ws_set_options(config.websocket)
         if config.username:
             client.username_pw_set(config.username, read_secret(config.password_file).reveal())
         if config.tls:
@@ -93,6 +97,7 @@ class Connection:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_log = self._on_log
         return client
 
     def _begin(self, config: MqttConfig) -> threading.Thread | None:
@@ -170,8 +175,12 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         is_told = flags.is_disconnect_packet_from_server or reason.getName() != "Unspecified error"
-        why = f"the connection ended: {reason}" if is_told else "the connection was cut"
-        self._end(reason.value, why)
+        cut = f"the connection was cut{self._trouble}"
+        self._end(reason.value, f"the connection ended: {reason}" if is_told else cut)
+
+    def _on_log(self, client: Client, data: object, level: int, text: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._trouble = f" ({text})"
 
     def _on_publish(
         self,
