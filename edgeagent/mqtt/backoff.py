@@ -16,8 +16,9 @@ GROWTH = 0.5
 """The waits after it are so large a share of the time since the loss."""
 JITTER = 0.2
 """And up to so much shorter than that."""
-SOUND_S = 60.0
-"""A connection that lasted so long is sound: the next loss is a new one."""
+SOUND_S = 30.0
+"""A connection that lasted so long is sound: the next loss is a new one. Two devices with one id
+throw each other out about so often."""
 TAKEN_OVER = 142
 """Reason code 0x8E, Session taken over (MQTT 5.0, 3.14.2.1): another device has our client id."""
 TAKEN_OVER_S = 60.0
