@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from docs.complete import Consumer
+from edgeagent.mqtt.backoff import SOUND_S
 from scripts.benches.fire import account
 from scripts.benches.fire.account import Id, Row
 from scripts.benches.fire.bed import BACKLOG_PER_S, OLD_BOOT, WINDOW, Bed
@@ -31,14 +32,17 @@ EVENTS = ("/evt/", "/vec/", "/sys")
 
 
 def attempt(fault: Fault, folder: Path, hold_s: float, rounds: int, old: int) -> list[Row]:
-    """Let ``fault`` happen ``rounds`` times; return what came of it."""
+    """Let ``fault`` happen ``rounds`` times, with a sound while between; return what came of it."""
     settings = fault.settings.format(folder=folder / "broker")
     bed = Bed(folder, settings, os.geteuid() == 0, old)
     try:
         fault.before(bed)
         bed.begin()
         until(lambda: len(bed.said("stat")) > 2, 20)
-        free_s = [_once(fault, bed, max(hold_s, fault.hold_s)) for _ in range(rounds)]
+        free_s = [_once(fault, bed, max(hold_s, fault.hold_s))]
+        for _ in range(rounds - 1):
+            time.sleep(SOUND_S + 5.0)
+            free_s.append(_once(fault, bed, max(hold_s, fault.hold_s)))
         bed.wait_empty(BACK_S)
         statuses = bed.agent.end(), bed.peer.end()
         time.sleep(1.0)
