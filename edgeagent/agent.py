@@ -5,6 +5,7 @@ camera ─▶ source ─▶ motion ─▶ preprocess ─▶ engine ─▶ decode
 zones:              mask                              mask      tally
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,13 @@ from edgeagent.clock import Clock
 from edgeagent.config import CameraConfig, Config
 from edgeagent.decode import decode
 from edgeagent.engines import Engine
+from edgeagent.engines.accelerator import Accelerator
 from edgeagent.episode import Episodes
+from edgeagent.errors import AcceleratorError
 from edgeagent.event import Event, When
 from edgeagent.findings import WHOLE, Box, Detection, Embedding, Finding, Motion, Phase, Sighting
 from edgeagent.frame import Frame, Picture
+from edgeagent.glance import Glance, Glances
 from edgeagent.health import Health
 from edgeagent.laps import Laps, NoLaps
 from edgeagent.motion import MotionGate
@@ -29,6 +33,8 @@ from edgeagent.sources import Source
 from edgeagent.tally import Tally
 from edgeagent.track import Thing, Tracker
 from edgeagent.zones import Mask
+
+_log = logging.getLogger(__name__)
 
 NO_LAPS = NoLaps()
 
@@ -44,10 +50,31 @@ class Engines:
     """Looks at what moved; None: motion is all that is reported."""
     vector: Engine | None = None
     """Makes a feature vector of each new track; None: none are made."""
+    accelerators: Sequence[Accelerator] = ()
+    """What these engines come to once `begin` is called; closed with them."""
+
+    def begin(self) -> None:
+        """Begin to open the accelerators: the engines before these have let go of them."""
+        for accelerator in self.accelerators:
+            accelerator.start()
 
     def all(self) -> list[Engine]:
         """Return those there are."""
         return [engine for engine in (self.look, self.vector) if engine is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What an engine said of one region, and which one it was: it may be another each time."""
+
+    findings: list[Finding]
+    """Boxes are frame fractions."""
+    model: str
+    engine: str
+    invoke_us: int
+
+
+NO_ANSWER = _Answer([], "", "", 0)
 
 
 class Agent:
@@ -73,11 +100,13 @@ class Agent:
         self._tracker = Tracker(config.events)
         self._tally = Tally(camera.zone, camera.line, config.events)
         self._next: Config | None = config
-        self._invoke_us = 0
+        self._answer = NO_ANSWER
         self._later_ms: int | None = None
         self.attention = Attention()
         """Whether this agent wants every frame now; the camera may follow it."""
         self._stirred_s = 0.0
+        self.glances = Glances()
+        """Looks that are wanted whatever moves; any thread may ask."""
         self._retune()
 
     def retune(self, config: Config) -> None:
@@ -134,6 +163,7 @@ class Agent:
         self._attend(frame.mono_s)
         laps.mark("motion")
         if not self._duty.armed(frame.mono_s, frame.wall_ms):
+            self._refuse("it is not armed now; see camera.armed")
             return []
         motion = self._mask.motion(motion)
         if motion is not None:
@@ -148,7 +178,17 @@ class Agent:
     def _attend(self, at_s: float) -> None:
         if not self._gate.quiet:
             self._stirred_s = at_s
-        self.attention.every = at_s - self._stirred_s < self._still_s
+        self.attention.every = bool(self.glances) or at_s - self._stirred_s < self._still_s
+
+    def look_soon(self, wish: str) -> Glance:
+        """Have the next frame looked at, all of it, as if it had moved; any thread may ask."""
+        glance = self.glances.ask(wish)
+        self.attention.every = True
+        return glance
+
+    def _refuse(self, why: str) -> None:
+        for glance in self.glances.take():
+            glance.refuse(why)
 
     def in_view(self) -> list[Thing]:
         """Return everything that has been seen often enough and is there now."""
@@ -157,21 +197,48 @@ class Agent:
     def _look(self, frame: Frame, motion: Motion | None, laps: Laps) -> list[Event]:
         """Ask the model about what moved or is in doubt; return vectors it gave of the whole."""
         engine, at_s = self._engines.look, frame.mono_s
-        regions = self._every or (list(motion.regions) if motion else [])
-        if engine is None or not (regions or self._tracker.open_questions(at_s)):
+        if engine is None:
+            self._refuse("no model looks; see model.name, and the engine's fault in stat")
             return []
-        if not self._looks.take(at_s):
+        asked = self.glances.take()
+        regions = self._regions(motion, asked)
+        if not (regions or self._tracker.open_questions(at_s)):
+            return []
+        self._looks.per_s = self._model.looks_per_s * engine.ease
+        if not (self._looks.take(at_s) or asked):
             return []
         picture = self._picture(frame, laps)
         looked = self._aim([*regions, *self._tracker.questions(at_s)], picture, engine)
         laps.mark("aim")
-        findings = [f for region in looked for f in self._ask(engine, picture, region, laps)]
+        answers = self._answers(engine, picture, looked, laps)
+        if answers is None:
+            for glance in asked:
+                glance.refuse("no engine answers at present; see its state in stat")
+            return []
+        self._answer = answers[-1]
+        findings = [finding for answer in answers for finding in answer.findings]
         self._count("looks", len(looked))
         findings = self._mask.findings(findings)
         self._tracker.update(findings, at_s, looked)
         self._tally.update(self._tracker.in_view(), at_s)
         laps.mark("track")
-        return self._vector_events(findings, frame)
+        return self._vector_events(findings, frame) + self._reply(asked, findings, frame)
+
+    def _regions(self, motion: Motion | None, asked: Sequence[Glance]) -> list[Box]:
+        return [WHOLE] if asked else self._every or (list(motion.regions) if motion else [])
+
+    def _reply(
+        self, asked: Sequence[Glance], findings: Sequence[Finding], frame: Frame
+    ) -> list[Event]:
+        """Tell those who ``asked`` what is in view; return the events that say it to all."""
+        if not asked:
+            return []
+        seen, when = self._tracker.sure(findings), self._when(frame)
+        source = self._source(self._answer)
+        for glance in asked:
+            glance.settle(seen)
+        self._count("asked", len(asked))
+        return [events.from_glance(glance.id, seen, source, when) for glance in asked]
 
     def _picture(self, frame: Frame, laps: Laps) -> Picture:
         """Return the best picture there is of this moment, and remember its age."""
@@ -195,8 +262,20 @@ class Agent:
             width_px / height_px,
         )
 
-    def _ask(self, engine: Engine, picture: Picture, region: Box, laps: Laps) -> list[Finding]:
-        """Return what ``engine`` says of ``region``, boxes as frame fractions."""
+    def _answers(
+        self, engine: Engine, picture: Picture, regions: Sequence[Box], laps: Laps
+    ) -> list[_Answer] | None:
+        """Return what ``engine`` says of each region, None where nothing answers at present."""
+        try:
+            return [self._ask(engine, picture, region, laps) for region in regions]
+        except AcceleratorError as error:
+            # Whoever opened the engine brings it back, and has said why it is away.
+            _log.debug("camera %s: a frame is not looked at: %s", self.name, error)
+            self._count("unseen")
+            return None
+
+    def _ask(self, engine: Engine, picture: Picture, region: Box, laps: Laps) -> _Answer:
+        """Return what ``engine`` says of ``region``."""
         with engine.seat() as seat:
             laps.mark("wait")
             unfit = fit(picture, region, seat.input, engine.takes)
@@ -204,17 +283,17 @@ class Agent:
             outputs = seat.run()
             laps.mark("invoke")
             threshold = self._tracker.keep_threshold
-            findings = decode(engine.bundle, engine.file, outputs, threshold, self._top)
-            self._invoke_us = seat.invoke_us
-        placed = unfit.findings(findings)
+            findings = decode(engine.bundle, seat.file, outputs, threshold, self._top)
+            by = seat.file.digest8, seat.name, seat.invoke_us
+        answer = _Answer(unfit.findings(findings), *by)
+        self.health.count(f"runs_total.{answer.engine}")
         laps.mark("decode")
-        return placed
+        return answer
 
     def _vector_events(self, findings: Sequence[Finding], frame: Frame) -> list[Event]:
-        engine, at_s = self._engines.look, frame.mono_s
-        assert engine is not None
+        at_s = frame.mono_s
         vectors = [f for f in findings if isinstance(f, Embedding) and self._vectors.take(at_s)]
-        source = self._source(engine)
+        source = self._source(self._answer)
         return [events.from_embedding(v, None, source, self._when(frame)) for v in vectors]
 
     def _say(self, frame: Frame, vectors: list[Event]) -> list[Event]:
@@ -239,11 +318,11 @@ class Agent:
         return [events.from_episode(episode, events.Source(self.name), self._when(frame))]
 
     def _thing_events(self, frame: Frame) -> list[Event]:
-        engine, counts = self._engines.look, self._tracker.counts()
+        counts = self._tracker.counts()
         sightings = self._tracker.say(frame.mono_s)
-        if not sightings or engine is None:
+        if not sightings:
             return []
-        source, when = self._source(engine), self._when(frame)
+        source, when = self._source(self._answer), self._when(frame)
         event = events.from_sightings(sightings, counts, source, when)
         return [event, *self._track_vectors(sightings, frame, when)]
 
@@ -269,20 +348,26 @@ class Agent:
             thing = sighting.finding
             new = sighting.phase is Phase.IN and isinstance(thing, Detection)
             if new and self._vectors.take(frame.mono_s):
-                made.append(self._track_vector(engine, sighting, frame, when))
+                made += self._track_vector(engine, sighting, frame, when)
         return made
 
-    def _track_vector(self, engine: Engine, sighting: Sighting, frame: Frame, when: When) -> Event:
+    def _track_vector(
+        self, engine: Engine, sighting: Sighting, frame: Frame, when: When
+    ) -> list[Event]:
         assert isinstance(sighting.finding, Detection)
         picture = self._picture(frame, NO_LAPS)
-        (region,) = aim([sighting.finding.box], picture.size_px, 1, 0.05, 0.0, 1.0)
-        (vector,) = self._ask(engine, picture, region, NO_LAPS)
-        assert isinstance(vector, Embedding)
-        return events.from_embedding(vector, sighting.track, self._source(engine), when)
+        regions = aim([sighting.finding.box], picture.size_px, 1, 0.05, 0.0, 1.0)
+        return [
+            events.from_embedding(vector, sighting.track, self._source(answer), when)
+            for answer in self._answers(engine, picture, regions, NO_LAPS) or ()
+            for vector in answer.findings
+            if isinstance(vector, Embedding)
+        ]
 
-    def _source(self, engine: Engine) -> events.Source:
-        digest, later_ms = engine.file.digest8, self._later_ms
-        return events.Source(self.name, digest, engine.name, self._invoke_us, later_ms)
+    def _source(self, answer: _Answer) -> events.Source:
+        return events.Source(
+            self.name, answer.model, answer.engine, answer.invoke_us, self._later_ms
+        )
 
     def _when(self, frame: Frame) -> When:
         mono_ms = int(frame.mono_s * 1000)

@@ -11,6 +11,7 @@ import msgspec
 from edgeagent.agent import Agent, Engines
 from edgeagent.clock import ManualClock
 from edgeagent.config import CameraConfig, Config
+from edgeagent.engines import shown
 from edgeagent.errors import UsageError
 from edgeagent.laps import StopWatch
 from edgeagent.sources import open_source
@@ -126,7 +127,7 @@ def _report(clip: Path, engines: Engines, agent: Agent, run: _Run) -> Report:
     return Report(
         SCHEMA,
         model=f"{look.bundle.name} {look.file.digest8}" if look else "",
-        engine=look.name if look else "",
+        engine=shown(look.name) if look else "",
         clip=clip.name,
         load_ms=look.load_ms if look else 0.0,
         first_ms=look.first_ms if look else 0.0,

@@ -144,7 +144,8 @@ class MotionConfig(Section, frozen=True):
 
     gate: Annotated[bool, live(
         "Only what moved is looked at; false: every frame, as often as looks_per_s allows.")] = True
-    cell_px: Annotated[int, part("Size of a motion cell; 4, 8 or 16.", "px", ge=4, le=16)] = 8
+    cell_px: Annotated[int, part(
+        "Size of a motion cell, 4, 8 or 16; 0: 8, and 16 in frames larger than 1600x1000.", "px", ge=0, le=16)] = 0
     sensitivity: Annotated[Word | Factor, live(
         "Higher sees fainter things; thresholds are divided by it. Words: 0.7, 1 and 1.5.")] = "normal"
     min_cells: Annotated[int, live("Smallest connected group of cells.", "cells", ge=1, le=1000)] = 2
@@ -176,6 +177,22 @@ class ModelConfig(Section, frozen=True):
     runtime: Annotated[str, part(
         '"auto", "litert" or "tflite".', pattern="^(auto|litert|tflite)$")] = "auto"
     threads: Annotated[int, part("Threads of the interpreter.", "", ge=1, le=8)] = 1
+    device: Annotated[str, part(
+        'Where the models run: "auto" (an Edge TPU where one is found and a bundle is compiled for it, else '
+        'the CPU), "cpu", "usb" or "pci" (every such Edge TPU), "usb:0" (the first), "scripted" (for trials: '
+        "sees nothing).", pattern="^(auto|cpu|usb|usb:[0-9]|pci|pci:[0-9]|scripted)$")] = "auto"
+    fallback: Annotated[str, part(
+        'What looks while the Edge TPU is away: "cpu", or "none" for a bundle that has no file for the CPU.',
+        pattern="^(cpu|none)$")] = "cpu"
+    library: Annotated[str, part(
+        "libedgetpu: a path, or a name for the loader to find.", min_length=1)] = "libedgetpu.so.1"
+    deadline_s: Annotated[float, part(
+        "An Edge TPU silent for so long in a call has hung; 0: ten times what calls take, at least 2 s.",
+        "s", ge=0, le=60)] = 0.0
+    load_s: Annotated[float, part(
+        "It has hung, too, when a model is not loaded by then.", "s", ge=1, le=600)] = 30.0
+    retry_s: Annotated[float, part(
+        "Longest wait until a lost Edge TPU is tried again.", "s", ge=1, le=3600)] = 30.0
     looks_per_s: Annotated[float, live(
         "At most so many looks a second and camera.", "1/s", ge=0.1, le=60)] = 10.0
     max_looks: Annotated[int, live(
@@ -236,6 +253,17 @@ class MqttConfig(Section, frozen=True):
         "Stored events sent a second, at most; live ones go first.", "1/s", ge=0.1, le=10000)] = 200.0
 
 
+Command = Annotated[str, Meta(pattern="^(look)$")]
+
+
+class CommandsConfig(Section, frozen=True):
+    """[commands]: what the broker's side may ask for; nothing that is not named."""
+
+    allow: Annotated[list[Command], part(
+        'Orders taken from cmd/NAME: "look" (look now, and say what is in view); empty: none.')] = []
+    per_minute: Annotated[float, part("At most so many orders a minute.", "1/min", ge=1, le=600)] = 30.0
+
+
 class OutboxConfig(Section, frozen=True):
     """[outbox]: what is kept on disk until the broker has it."""
 
@@ -266,6 +294,7 @@ class Config(Section, frozen=True):
     model: ModelConfig = ModelConfig()
     events: EventsConfig = EventsConfig()
     mqtt: MqttConfig = MqttConfig()
+    commands: CommandsConfig = CommandsConfig()
     outbox: OutboxConfig = OutboxConfig()
     health: HealthConfig = HealthConfig()
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from edgeagent.config import CameraConfig, Config, LineConfig, ZoneConfig
 from edgeagent.polygon import touches_itself
 
-CELLS_PX = (4, 8, 16)
+CELLS_PX = (0, 4, 8, 16)
 SOURCES_WITH_ADDRESS = ("video", "images")
+MIN_DEADLINE_S = 0.1
+"""A model the Edge TPU takes at all takes less than this on it."""
 MAX_SLASHES = 7
 """AWS IoT Core's limit on a topic (AWS service quotas); ours add at most three to the prefix."""
 
@@ -18,7 +20,10 @@ Fault = tuple[str, str]
 def conflicts(config: Config) -> Iterator[Fault]:
     """Yield what is wrong in ``config``, whose settings are each within their bounds."""
     if config.motion.cell_px not in CELLS_PX:
-        yield "motion.cell_px", f"{config.motion.cell_px} is none of 4, 8 and 16 px"
+        yield "motion.cell_px", f"{config.motion.cell_px} is none of 0, 4, 8 and 16 px"
+    if 0 < config.model.deadline_s < MIN_DEADLINE_S:
+        what = f"{config.model.deadline_s:g} s would end every call"
+        yield "model.deadline_s", f"{what}; 0, or at least {MIN_DEADLINE_S:g}"
     yield from _mqtt_faults(config)
     names = [camera.name for camera in config.camera]
     for number, camera in enumerate(config.camera):

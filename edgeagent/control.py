@@ -1,8 +1,8 @@
 """What a person on the device may ask of the running agent, over a socket in its runtime folder.
 
-One JSON object a line: ``{"do": "lend", "camera": "door"}``, answered by ``{"ok": true, ...}`` or
-``{"error": "..."}``. What is lent is lent for as long as the connection stays open, so that a
-borrower who dies gives it back.
+One JSON object a line: ``{"do": "lend", "camera": "door"}`` or ``{"do": "glance"}``, answered by
+``{"ok": true, ...}`` or ``{"error": "..."}``. What is lent is lent for as long as the connection
+stays open, so that a borrower who dies gives it back.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 SOCKET = "control"
 MAX_LINE_BYTES = 4096
+MAX_ANSWER_BYTES = 65536
 MAX_TALKS = 8
 """At most so many at once; the next is hung up on."""
 REQUEST_S = 5.0
@@ -149,7 +150,7 @@ def asked(folder: Path, request: Request) -> Iterator[Mapping[str, Any] | None]:
 def _ask(agent: socket.socket, request: Request, folder: Path) -> Mapping[str, Any]:
     try:
         _send(agent, request)
-        answer = _receive(agent)
+        answer = _receive(agent, MAX_ANSWER_BYTES)
     except (OSError, ValueError) as error:
         raise RetryError(f"{folder / SOCKET}: the agent does not answer ({error})") from error
     if "error" in answer:
@@ -161,7 +162,7 @@ def _send(peer: socket.socket, message: Mapping[str, Any]) -> None:
     peer.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _receive(peer: socket.socket) -> Mapping[str, Any]:
+def _receive(peer: socket.socket, most_bytes: int = MAX_LINE_BYTES) -> Mapping[str, Any]:
     """Return one line's object.
 
     Raises:
@@ -171,7 +172,7 @@ def _receive(peer: socket.socket) -> Mapping[str, Any]:
     while not data.endswith(b"\n"):
         part = peer.recv(MAX_LINE_BYTES)
         data += part
-        if not part or len(data) > MAX_LINE_BYTES:
+        if not part or len(data) > most_bytes:
             raise ValueError("not one line of JSON")
     message = json.loads(data)
     if not isinstance(message, dict):

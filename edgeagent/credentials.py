@@ -2,12 +2,17 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgeagent.errors import CredentialError
 
 PREFIX = "credential:"
 """``credential:NAME`` is the file NAME in systemd's $CREDENTIALS_DIRECTORY."""
+
+FOLDER_ID = "edgeagent_"
+"""What systemd puts before the names of a folder's files: the unit loads the whole of
+/etc/edgeagent/credentials under the ID ``edgeagent`` (LoadCredential= in systemd.exec(5))."""
 
 
 class Secret:
@@ -33,7 +38,7 @@ class Secret:
 NO_SECRET = Secret("")
 
 
-def path_of(reference: str) -> Path:
+def path_of(reference: str, environment: Mapping[str, str] = os.environ) -> Path:
     """Return the file that ``reference`` (a path, or ``credential:NAME``) stands for.
 
     Raises:
@@ -41,14 +46,15 @@ def path_of(reference: str) -> Path:
     """
     if not reference.startswith(PREFIX):
         return Path(reference)
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = environment.get("CREDENTIALS_DIRECTORY")
     name = reference.removeprefix(PREFIX)
     if not folder or "/" in name:
         raise CredentialError(
             f"{reference}: systemd gave this process no credential {name!r}; "
-            f"add LoadCredential={name}:/path/to/file to the unit"
+            "put the file into /etc/edgeagent/credentials, and start the service again"
         )
-    return Path(folder) / name
+    ours = Path(folder) / (FOLDER_ID + name)
+    return ours if ours.exists() else Path(folder) / name
 
 
 def read_secret(reference: str) -> Secret:

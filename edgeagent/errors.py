@@ -13,6 +13,7 @@
     + AcceleratorError  no Edge TPU, or it went away
     + LinkError         no broker
     + OutboxError       no room on the disk, or no right to write there
+    + DownloadError     a file did not come, or was another one
   - UsageError        the command was typed wrongly                 exit 64
 
 The statuses are those of ``sysexits.h`` (EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE,
@@ -21,6 +22,7 @@ A message names what, where, the value, what is allowed, and what to do.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 
 class EdgeagentError(Exception):
@@ -75,8 +77,32 @@ class CameraSpentError(CameraError):
     """The camera has failed too often for this process; only a new one may try again."""
 
 
+Cause = Literal[
+    "abort",
+    "hang",
+    "error",
+    "no_device",
+    "mismatch",
+    "permission",
+    "library",
+    "disagreement",
+    "closed",
+]
+"""Why an accelerator does not answer, in one word, for notices and for what to do about it.
+
+``abort`` its process died of it, ``hang`` no answer before the deadline, ``error`` the interpreter
+said it failed, ``no_device`` none is plugged in, ``mismatch`` the library and the interpreter are
+not made for each other, ``permission`` the device may not be opened, ``library`` there is none or
+it is something else, ``disagreement`` it answers otherwise than the CPU, ``closed`` by ourselves.
+"""
+
+
 class AcceleratorError(RetryError, OSError):
-    """The Edge TPU is missing, refused the model, or stopped answering."""
+    """The Edge TPU is missing, refused the model, or stopped answering; ``cause`` says which."""
+
+    def __init__(self, message: str, *, cause: Cause = "error") -> None:
+        self.cause: Cause = cause
+        super().__init__(message)
 
 
 class LinkError(RetryError, ConnectionError):
@@ -85,6 +111,10 @@ class LinkError(RetryError, ConnectionError):
 
 class OutboxError(RetryError, OSError):
     """The outbox cannot be opened or written."""
+
+
+class DownloadError(RetryError, OSError):
+    """A file could not be fetched, or what came is not what was asked for."""
 
 
 class UsageError(EdgeagentError, ValueError):

@@ -4,6 +4,7 @@ The record is MessagePack of the fields that are set: opaque to the outbox, turn
 only when it is published, because only then its age, backlog and clock corrections are known.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -13,8 +14,10 @@ from edgeagent.clock import Clock
 from edgeagent.findings import (
     Counts,
     Crossing,
+    Detection,
     Embedding,
     Episode,
+    Label,
     Motion,
     Notice,
     Phase,
@@ -89,8 +92,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message to be; everything but its identity, which the outbox gives it."""
 
     kind: str
-    """``motion``, ``object``, ``label``, ``vector``, ``zone``, ``cross``, ``count``, ``start``,
-    ``gap``, or a notice."""
+    """``motion``, ``object``, ``label``, ``vector``, ``zone``, ``cross``, ``count``, ``look``,
+    ``start``, ``gap``, or a notice."""
     when: When
     source: Source | None = None
     names: tuple[tuple[str, float], ...] = ()
@@ -183,15 +186,23 @@ def from_sightings(
         when,
         source,
         names=tuple((s.finding.name, round(s.finding.score, 3)) for s in sightings),
-        boxes=tuple(_rounded_box(s) for s in sightings) if boxed else (),
+        boxes=tuple(_rounded_box(s.finding) for s in sightings) if boxed else (),
         tracks=tuple((s.track, str(s.phase)) for s in sightings),
         counts=counts,
         hard=any(s.hard for s in sightings),
     )
 
 
-def _rounded_box(sighting: Sighting) -> tuple[float, float, float, float]:
-    box = getattr(sighting.finding, "box", None)
+def from_glance(wish: str, seen: Sequence[Detection | Label], source: Source, when: When) -> Event:
+    """Return the event that says what is in view, or that nothing is, because ``wish`` asked."""
+    boxes = tuple(_rounded_box(thing) for thing in seen if isinstance(thing, Detection))
+    names = tuple((thing.name, round(thing.score, 3)) for thing in seen)
+    counts = dict(Counter(thing.name for thing in seen))
+    return Event("look", when, source, names=names, boxes=boxes, counts=counts, name=wish)
+
+
+def _rounded_box(thing: Detection | Label) -> tuple[float, float, float, float]:
+    box = getattr(thing, "box", None)
     assert box is not None
     return round(box.left, 4), round(box.top, 4), round(box.right, 4), round(box.bottom, 4)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 NOT_AUTHORISED = 135
@@ -23,10 +24,29 @@ class Ack(NamedTuple):
         return self.code < 128
 
 
+class Order(NamedTuple):
+    """What came on one of the device's own ``cmd/`` topics."""
+
+    name: str
+    """Last part of the topic: ``look`` of ``cmd/look``."""
+    payload: bytes
+    retained: bool = False
+    """Kept by the broker, perhaps for years, and sent again at each connect."""
+    reply_to: str = ""
+    """MQTT 5's response topic, whole; empty: below the device's own ``res/``."""
+    correlation: bytes = b""
+    """MQTT 5's correlation data, given back with the answer."""
+
+
+Hear = Callable[[Order], None]
+"""Takes in an order, in the link's thread: it neither waits nor raises."""
+
+
 class Link(Protocol):
     """One connection at a time to one broker, made again whenever it is lost.
 
-    `publish`, `acknowledged` and `wait` are called by one thread, the publisher's; `wake` by any.
+    `publish`, `acknowledged` and `wait` are called by one thread, the publisher's; `wake` and
+    `reply` by any.
     """
 
     @property
@@ -34,6 +54,21 @@ class Link(Protocol):
         """Number of the connection: 0 while there is none, else another one after each connect.
 
         What was on its way under another number will not be acknowledged: publish it again.
+        """
+        ...
+
+    def listen(self, hear: Hear) -> None:
+        """Let ``hear`` take in what is ordered; before `start`. Without, nothing is listened to."""
+        ...
+
+    def reply(self, order: Order, payload: bytes) -> bool:
+        """Answer ``order``, at QoS 1 and not retained; not kept, and not sent again.
+
+        It takes its place in the window: it goes out when `acknowledged` is next called and there
+        is room; whoever waits is woken for that.
+
+        Returns:
+            False: there is no connection; who asks again will be answered again.
         """
         ...
 
@@ -59,7 +94,10 @@ class Link(Protocol):
         ...
 
     def announce(self) -> None:
-        """Say anew what this device is; every connect does so by itself. Any thread may ask."""
+        """Say anew what this device is; every connect does so by itself. Any thread may ask.
+
+        It goes out as `reply` does.
+        """
         ...
 
     def wait(self, timeout_s: float) -> None:
@@ -88,6 +126,13 @@ class NoLink:
     def up(self) -> int:
         """See `Link.up`; always 0."""
         return 0
+
+    def listen(self, hear: Hear) -> None:
+        """See `Link.listen`; nothing will be heard."""
+
+    def reply(self, order: Order, payload: bytes) -> bool:
+        """See `Link.reply`; always "not now"."""
+        return False
 
     def start(self) -> None:
         """See `Link.start`."""
@@ -135,6 +180,9 @@ class MemoryLink(NoLink):
         super().__init__()
         self.sent: list[Sent] = []
         """All that was ever taken, in order."""
+        self.replies: list[tuple[Order, bytes]] = []
+        """All answers that were ever taken."""
+        self._hear: Hear | None = None
         self._window = window
         self._number = 0
         self._is_up = False
@@ -160,6 +208,16 @@ class MemoryLink(NoLink):
                 self.answer()
         return True
 
+    def listen(self, hear: Hear) -> None:
+        """See `Link.listen`."""
+        self._hear = hear
+
+    def reply(self, order: Order, payload: bytes) -> bool:
+        """See `Link.reply`."""
+        if self._is_up:
+            self.replies.append((order, payload))
+        return self._is_up
+
     def acknowledged(self) -> list[Ack]:
         """See `Link.acknowledged`."""
         acks, self._acks = self._acks, []
@@ -183,6 +241,11 @@ class MemoryLink(NoLink):
         self._is_up = False
         self._open.clear()
         self.wake()
+
+    def order(self, order: Order) -> None:
+        """Publish ``order`` to the device, if it is there and listens."""
+        if self._is_up and self._hear is not None:
+            self._hear(order)
 
     def hold(self) -> None:
         """Acknowledge nothing until `answer` is called, and then only what was sent by then."""

@@ -5,48 +5,24 @@ interpreters crash on a damaged file instead of refusing it.
 """
 
 import hashlib
-import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from edgeagent.errors import BundleError
+from edgeagent.heads import PLAIN, ROLES, Decoder, Params, Task, faults
 from edgeagent.manifest import Reader, did_you_mean
 from edgeagent.tensor import TensorSpec
 
-Task = Literal["classify", "detect", "embed"]
-Decoder = Literal["classify", "centernet", "ssd", "yolo", "embedding"]
 Device = Literal["cpu", "edgetpu"]
-
-ROLES: Mapping[str, tuple[Task, frozenset[str]]] = {
-    "classify": ("classify", frozenset({"scores"})),
-    "centernet": ("detect", frozenset({"heat", "box"})),
-    "ssd": ("detect", frozenset({"boxes", "classes", "scores", "count"})),
-    "yolo": ("detect", frozenset({"rows"})),
-    "embedding": ("embed", frozenset({"vector"})),
-}
-"""For each decoder the task it serves and the roles its outputs play."""
-
-MAX_VECTOR = 2048
-"""Most values a feature vector may have: what the wire allows."""
 
 _MAX_TEXT_BYTES = 65536
 _DTYPES = ("uint8", "int8", "float32")
 _CURE = "deploy the bundle again"
-
-
-@dataclass(frozen=True, slots=True)
-class Params:
-    """What a decoder must know besides the tensors; each decoder reads its own."""
-
-    stride: Annotated[int, Meta(ge=1, le=64)] = 4
-    """Input pixels between two cells of a heat map."""
-    nms_iou: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    """Of two boxes of one class that overlap by more than this, the lesser goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +70,28 @@ class Bundle:
     licence: Annotated[str, Meta(min_length=1)]
     origin: Annotated[str, Meta(min_length=1)]
     files: Mapping[Device, ModelFile]
-    """Always one for ``cpu``; one for ``edgetpu`` where it was compiled."""
-    params: Params = Params()
+    """One for ``cpu``, and one for ``edgetpu`` where it was compiled; at least one of them."""
+    params: Params = PLAIN
     golden: Tolerance = Tolerance()
+
+    @property
+    def some_file(self) -> ModelFile:
+        """The ``cpu`` file where there is one: what is alike in both may be asked of it."""
+        return self.files.get("cpu") or self.files["edgetpu"]
+
+    def cpu_file(self) -> ModelFile:
+        """Return the file that runs without an Edge TPU.
+
+        Raises:
+            BundleError: there is none, with what to do about it.
+        """
+        if "cpu" not in self.files:
+            raise BundleError(
+                f"{self.folder}: files.cpu: missing; nothing would look while the Edge TPU is "
+                "away. Put the .tflite that was compiled beside the compiled one and describe it "
+                'in [files.cpu], or set [model] fallback = "none"'
+            )
+        return self.files["cpu"]
 
 
 def bundles_folder() -> Path:
@@ -215,49 +210,39 @@ def _contradictions(bundle: Bundle) -> Iterator[str]:
     task, roles = ROLES[bundle.decoder]
     if task != bundle.task:
         yield f"decoder: {bundle.decoder!r} is for the task {task!r}, not {bundle.task!r}"
-    if "cpu" not in bundle.files:
-        yield "files.cpu: missing; every bundle has a file that runs without an Edge TPU"
+    inputs = {replace(file.input, name="") for file in bundle.files.values()}
+    if len(inputs) > 1:
+        # A frame that one device dropped is run again on the other, as it lies there.
+        yield "files.edgetpu.input: is not as files.cpu.input but for its name"
     for device, file in bundle.files.items():
-        where = f"files.{device}"
-        yield from _input_faults(file.input, where)
-        if file.outputs.keys() == roles:
-            yield from _output_faults(bundle, file, where)
-        else:
+        where = f"files.{device}."
+        if file.outputs.keys() != roles:
             there, wanted = ", ".join(sorted(file.outputs)), ", ".join(sorted(roles))
-            yield f"{where}.outputs: the roles are {there}; {bundle.decoder!r} wants {wanted}"
+            yield f"{where}outputs: the roles are {there}; {bundle.decoder!r} wants {wanted}"
+        for fault in _tensor_faults(bundle, file):
+            yield where + fault if fault.startswith(("input", "outputs")) else fault
 
 
-def _input_faults(spec: TensorSpec, where: str) -> Iterator[str]:
+def _tensor_faults(bundle: Bundle, file: ModelFile) -> list[str]:
+    """Return what is wrong with the tensors; shapes are compared once each is sound."""
+    wrong = [*_input_faults(file.input), *_output_faults(file.outputs)]
+    if wrong or file.outputs.keys() != ROLES[bundle.decoder][1]:
+        return wrong
+    labels = len(bundle.labels)
+    return [*faults(bundle.decoder, bundle.params, labels, file.input, file.outputs)]
+
+
+def _input_faults(spec: TensorSpec) -> Iterator[str]:
     shape = spec.shape
     if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or not 8 <= min(shape[1:3]) <= 4096:
-        yield f"{where}.input.shape: {list(shape)} is not [1, height, width, 3]"
+        yield f"input.shape: {list(shape)} is not [1, height, width, 3]"
     if spec.dtype not in _DTYPES:
-        yield f"{where}.input.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
+        yield f"input.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
 
 
-def _output_faults(bundle: Bundle, file: ModelFile, where: str) -> Iterator[str]:
-    for role, spec in file.outputs.items():
+def _output_faults(outputs: Mapping[str, TensorSpec]) -> Iterator[str]:
+    for role, spec in outputs.items():
         if spec.dtype not in _DTYPES:
-            yield f"{where}.outputs.{role}.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
+            yield f"outputs.{role}.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
         if not spec.shape or min(spec.shape) < 1:
-            yield f"{where}.outputs.{role}.shape: {list(spec.shape)} has an empty axis"
-    yield from _size_faults(bundle, file, where)
-
-
-def _size_faults(bundle: Bundle, file: ModelFile, where: str) -> Iterator[str]:
-    shapes = {role: spec.shape for role, spec in file.outputs.items()}
-    match bundle.decoder:
-        case "classify":
-            yield from _label_faults(bundle, math.prod(shapes["scores"]))
-        case "embedding" if math.prod(shapes["vector"]) > MAX_VECTOR:
-            yield f"{where}.outputs.vector.shape: more than {MAX_VECTOR} values"
-        case "centernet":
-            cells = tuple(edge // bundle.params.stride for edge in file.input.shape[1:3])
-            yield from _label_faults(bundle, shapes["heat"][-1])
-            if shapes["heat"][:-1] != (1, *cells) or shapes["box"] != (1, *cells, 4):
-                yield f"{where}.outputs: heat and box are not of {cells} cells, input by stride"
-
-
-def _label_faults(bundle: Bundle, classes: int) -> Iterator[str]:
-    if len(bundle.labels) != classes:
-        yield f"labels.txt has {len(bundle.labels)} labels, the model {classes} classes"
+            yield f"outputs.{role}.shape: {list(spec.shape)} has an empty axis"

@@ -84,6 +84,19 @@ def fit(picture: Picture, region: Box, into: Tensor, spec: TensorSpec) -> Unfit:
     )
 
 
+def put(image: NDArray[np.uint8], into: Tensor, spec: TensorSpec) -> None:
+    """Write RGB bytes of just the input's size into a model's input; `fit` says as what.
+
+    Args:
+        image: ``[1, height, width, 3]``.
+        into: the model's input; written in place.
+        spec: its dtype.
+    """
+    held = _bytes_of(into)
+    held[...] = image[0]
+    _quantise(held, into, spec)
+
+
 Rect = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
 

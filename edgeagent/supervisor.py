@@ -16,13 +16,17 @@ from typing import Any
 
 from edgeagent import assembly
 from edgeagent import event as events
+from edgeagent.accelerators import Find, Ties
 from edgeagent.agent import Agent, Engines
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
 from edgeagent.control import Control, Request, runtime_folder
+from edgeagent.edgetpu import find_devices
+from edgeagent.edgetpu.recovery import Recovery
 from edgeagent.errors import ConfigError, EdgeagentError, UsageError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
+from edgeagent.glance import Glance, look_now
 from edgeagent.health import Health
 from edgeagent.identity import Boot, begin_boot
 from edgeagent.outbox import Outbox
@@ -30,6 +34,7 @@ from edgeagent.settings import Change, changes, load
 from edgeagent.sources import Source
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
+from edgeagent.wire.json import seen_fields
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +44,9 @@ CAMERA_STOP_S = 2.0
 """Longest that all cameras together may take to stop."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
-GOOD_NEWS = ("back", "lent", "read", "ready", "returned")
+LOCAL = "local"
+"""Stands for the id in what a person on the device asked for."""
+GOOD_NEWS = ("back", "lent", "read", "ready", "returned", "well")
 """Notices that need nobody's attention."""
 
 
@@ -59,7 +66,14 @@ class _Watch:
 class Supervisor:
     """The life of one agent, from its first event to its last."""
 
-    def __init__(self, config: Config, path: Path | None, state: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        path: Path | None,
+        state: Path,
+        clock: Clock,
+        find: Find = find_devices,
+    ) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
@@ -67,14 +81,19 @@ class Supervisor:
             path: the file they came from, read again at SIGHUP; None: there is none.
             state: folder for the outbox, the boot counter and what was learnt.
             clock: for everything.
+            find: the Edge TPUs that can be seen.
         """
         self._config, self._path, self._state, self._clock = config, path, state, clock
         self._kernel = kernel_boot()
         self.health = Health()
+        recovery = Recovery(runtime_folder(state), self.tell, clock.mono_s)
+        self._ties = Ties(self.tell, self.health, clock, find, recovery)
         self._notifier = Notifier()
         self._watchdog = Watchdog(self._notifier, self.health, config.health.stuck_s)
         self._stop = threading.Event()
         self._reload = threading.Event()
+        self._moved = threading.Event()
+        """Another engine answers now: what the device says it is has to be said anew."""
         self._engines = Engines()
         self._watches: list[_Watch] = []
         self._life = threading.RLock()
@@ -93,7 +112,13 @@ class Supervisor:
         self._outbox = Outbox.open(folder, boot.name, self._config.outbox, self.tell, self._clock)
         self._put(self._start_event(boot))
         self._uplink = Uplink(
-            self._outbox, self._state, self._clock, self.health, self.tell, self._engines.all
+            self._outbox,
+            self._state,
+            self._clock,
+            self.health,
+            self.tell,
+            self._engines.all,
+            deeds={"look": self._look_now},
         )
         try:
             self._open()
@@ -115,6 +140,8 @@ class Supervisor:
         level = logging.INFO if notice.what in GOOD_NEWS else logging.WARNING
         _log.log(level, "%s %s %s: %s", notice.part, notice.name, notice.what, notice.why)
         self._put(events.from_notice(notice, events.now(self._clock, self._kernel)))
+        if notice.part in ("tpu", "engine"):
+            self._moved.set()
 
     def _put(self, event: Event) -> None:
         self._outbox.put(event.kind, events.encode(event))
@@ -157,6 +184,9 @@ class Supervisor:
             if self._reload.is_set():
                 self._reload.clear()
                 self._reread()
+            if self._moved.is_set():
+                self._moved.clear()
+                self._uplink.announce()
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():
                 self._fail(RuntimeError("the publisher's thread died"))
@@ -196,7 +226,7 @@ class Supervisor:
             watch.agent.retune(self._config)
         if "model" in parts:
             self._change_engines()
-        self._uplink.retune(self._config, reopen="mqtt" in parts)
+        self._uplink.retune(self._config, reopen=not parts.isdisjoint({"mqtt", "commands"}))
         for number, watch in enumerate(self._watches):
             if not watch.lent and ("motion" in parts or f"camera[{number}]" in parts):
                 self._watches[number] = self._watch_anew(watch)
@@ -208,11 +238,12 @@ class Supervisor:
 
     def _change_engines(self) -> None:
         """Open what the settings name now; the cameras go on with the old until it is ready."""
-        new = assembly.keep_looking(self._config.model, self._state, self.tell, self.health)
+        new = assembly.keep_looking(self._config.model, self._state, self._ties)
         old = self._engines.all()
         self._engines.look, self._engines.vector = new.look, new.vector
         for engine in old:
             engine.close()
+        new.begin()
         self._uplink.announce()
 
     def _watch_anew(self, watch: _Watch) -> _Watch:
@@ -222,11 +253,35 @@ class Supervisor:
 
     @contextmanager
     def _answer(self, request: Request) -> Iterator[Mapping[str, Any]]:
-        """Lend a camera to a person on the device, for as long as they stay; see `Control`."""
+        """Do what a person on the device asks; what is lent, for as long as they stay."""
+        match request.get("do"):
+            case "lend":
+                with self._lent(request) as told:
+                    yield told
+            case "glance":
+                yield self._look_now(LOCAL, request)
+            case other:
+                raise UsageError(f"{other!r}: there is lend, and glance")
+
+    def _look_now(self, wish: str, asked: Request) -> Mapping[str, Any]:
+        """Have one camera's next frame looked at, or that of each; tell what is in view."""
+        name = asked.get("camera")
+        names = [camera.name for camera in self._config.camera]
+        if name is not None and name not in names:
+            raise UsageError(f"no camera {name!r}; there is {', '.join(names)}")
+        watches = [w for w in self._watches if name in (None, w.config.name)]
+        looked = look_now({w.config.name: w.agent.look_soon for w in watches if not w.lent}, wish)
+        wanted = [str(name)] if name else names
+        away = Glance(wish)
+        away.refuse("it is lent, or not open yet; ask again")
+        return {"saw": {camera: _told(looked.get(camera, away)) for camera in wanted}}
+
+    @contextmanager
+    def _lent(self, request: Request) -> Iterator[Mapping[str, Any]]:
         names = [camera.name for camera in self._config.camera]
         name = request.get("camera")
-        if request.get("do") != "lend" or name not in names:
-            raise UsageError(f"{dict(request)}: there is lend, of the cameras {', '.join(names)}")
+        if name not in names:
+            raise UsageError(f"no camera {name!r}; there is {', '.join(names)}")
         number = names.index(str(name))
         self._lend(number)
         try:
@@ -272,6 +327,10 @@ class Supervisor:
         self._uplink.close(DRAIN_S)
         self._outbox.close()
         self._notifier.close()
+
+
+def _told(glance: Glance) -> Mapping[str, Any]:
+    return {"why": glance.why} if glance.why else seen_fields(glance.seen)
 
 
 def on_signals(supervisor: Supervisor) -> None:

@@ -1,5 +1,6 @@
 """What a model takes in and gives out, in numbers."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,3 +43,14 @@ class TensorSpec:
     def quantised(self, value: float) -> float:
         """Return the (unrounded) step at which ``value`` lies, for comparing raw integers."""
         return value / self.scale + self.zero_point if self.scale else value
+
+    def least(self, value: float) -> float:
+        """Return the lowest raw value that stands for ``value`` or more."""
+        step = self.quantised(value)
+        # A hair down: .4 / (1/256) must not be put above the step it is equal to.
+        return math.ceil(step - 1e-6) if self.scale else step
+
+    @property
+    def span(self) -> float:
+        """How far the lowest and the highest real value are apart; infinite for floats."""
+        return 255 * self.scale if self.scale else math.inf

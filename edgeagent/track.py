@@ -109,6 +109,12 @@ class Tracker:
         self._begin([t for n, t in enumerate(things) if n not in taken], at_s)
         self._age(at_s)
 
+    def sure(self, findings: Sequence[Finding]) -> list[Thing]:
+        """Return those of one look's findings that count by themselves, best first."""
+        things = [f for f in findings if isinstance(f, Detection | Label) and self._wanted(f)]
+        sure = [thing for thing in things if thing.score >= self.config.threshold]
+        return sorted(sure, key=lambda thing: -thing.score)
+
     def _wanted(self, thing: Thing) -> bool:
         return not self.config.labels or thing.name in self.config.labels
 

@@ -7,14 +7,15 @@ ticks it.
 import logging
 import platform
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgeagent import __version__
 from edgeagent.clock import Clock, kernel_boot
+from edgeagent.commands import Commands, Deed
 from edgeagent.config import Config
-from edgeagent.engines import Engine
+from edgeagent.engines import Engine, shown
 from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.identity import client_id
@@ -44,9 +45,11 @@ class Uplink:
         health: Health,
         tell: Callable[[Notice], None],
         engines: Engines,
+        deeds: Mapping[str, Deed],
     ) -> None:
         self._outbox, self._state, self._clock = outbox, state, clock
         self._health, self._tell, self._engines = health, tell, engines
+        self._deeds = deeds
 
     def open(self, config: Config) -> None:
         """Begin to connect and to publish; returns at once."""
@@ -67,8 +70,23 @@ class Uplink:
         self._thread = threading.Thread(
             target=self._publisher.run, args=(self._stop,), name="publisher", daemon=True
         )
+        self._commands = self._new_commands(config)
+        if config.commands.allow:
+            self._link.listen(self._commands.hear)
+            self._commands.start()
         self._link.start()
         self._thread.start()
+
+    def _new_commands(self, config: Config) -> Commands:
+        return Commands(
+            config.commands,
+            self._deeds,
+            self._link.reply,
+            config.device_name,
+            self._clock,
+            self._health,
+            self._tell,
+        )
 
     def _new_link(self, config: Config) -> Link:
         if not config.mqtt.host:
@@ -94,7 +112,7 @@ class Uplink:
             "os": platform.platform(terse=True),
             "board": _board(),
             "cameras": [camera.name for camera in self._config.camera],
-            "engines": sorted({engine.name for engine in engines}),
+            "engines": sorted({shown(engine.name) for engine in engines}),
             "models": {engine.bundle.name: engine.file.digest8 for engine in engines},
             "enc": "json",
         }
@@ -123,6 +141,7 @@ class Uplink:
         Returns:
             Whether the outbox is empty.
         """
+        self._commands.close()
         self._stop.set()
         self._link.wake()
         self._thread.join(THREAD_STOP_S)

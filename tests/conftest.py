@@ -5,6 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from edgeagent.engines.child import Delegate, Worker
+from edgeagent.model import Bundle
+
+from .compiled import compiled
+from .edgetpu_sim import build
+from .edgetpu_sim.simulator import Simulator
+
 ALLOWED = [
     line
     for line in (Path(__file__).parent / "skips.txt").read_text().splitlines()
@@ -43,3 +50,32 @@ class Skips:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Skips(), "skips")
+
+
+@pytest.fixture(scope="session")
+def edgetpu_libraries(tmp_path_factory: pytest.TempPathFactory) -> build.Libraries:
+    """The simulated libedgetpu and its companions, built when their sources have changed."""
+    if build.COMPILER is None:
+        pytest.skip("needs g++: sudo apt install g++")
+    return build.build(tmp_path_factory.getbasetemp().parent)
+
+
+@pytest.fixture
+def edgetpu(tmp_path: Path, edgetpu_libraries: build.Libraries) -> Simulator:
+    """A bus with no Edge TPU plugged in yet; see tests/edgetpu_sim/simulator.py."""
+    return Simulator(tmp_path / "edgetpu", edgetpu_libraries)
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The extractor that ships, with a compiled file beside its own."""
+    return compiled(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture
+def tpu(edgetpu: Simulator) -> Iterator[Worker]:
+    """A worker for the one simulated Edge TPU, which is plugged in."""
+    edgetpu.plug()
+    worker = Worker("tpu usb:0", Delegate(str(edgetpu.library), {"device": "usb:0"}))
+    yield worker
+    worker.close()

@@ -1,7 +1,8 @@
 """The whole river on the device, with a scripted engine and a synthetic camera, nothing patched."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,10 +23,15 @@ from edgeagent.config import (
     MotionConfig,
     ZoneConfig,
 )
+from edgeagent.engines import Engine, Seat
+from edgeagent.engines.accelerator import Accelerator
+from edgeagent.engines.failover import Failover
 from edgeagent.engines.scripted import Scripted
+from edgeagent.errors import AcceleratorError
 from edgeagent.event import Event
 from edgeagent.findings import Box
 from edgeagent.frame import Detail
+from edgeagent.health import Health
 from edgeagent.laps import StopWatch
 from edgeagent.model import bundles_folder, load_bundle
 from edgeagent.sources.synthetic import Script, Synthetic
@@ -316,3 +322,114 @@ def test_attention_rests_after_still_s_without_anything_and_rises_at_once() -> N
     assert 16 <= rested <= 18
     assert not any(every[rested:60])
     assert every[60]
+
+
+def test_a_look_that_was_asked_for_is_taken_at_once_and_nothing_is_an_answer() -> None:
+    engine = Scripted(DETECTOR)
+    agent = Agent(CAMERA, CONFIG, Engines(engine), ManualClock())
+    still = next(iter(Synthetic(CAMERA, ManualClock(), False).frames()))
+    assert agent.see(still) == []
+    agent.attention.every = False
+    first, second = agent.look_soon("a1"), agent.look_soon("a2")
+    assert agent.attention.every
+    said = agent.see(dataclasses.replace(still, mono_s=still.mono_s + 0.1))
+    assert [(e.kind, e.name, e.names, e.counts) for e in said] == [
+        ("look", "a1", (), {}),
+        ("look", "a2", (), {}),
+    ]
+    assert (first.is_settled, first.seen, second.why) == (True, (), "")
+    assert len(engine.saw) == 1
+    assert agent.see(dataclasses.replace(still, mono_s=still.mono_s + 0.2)) == []
+
+
+def test_a_look_that_was_asked_for_sees_what_does_not_move() -> None:
+    agent = new_agent()
+    camera = Synthetic(CAMERA, ManualClock(), False)
+    frame = next(frame for frame in camera.frames() if frame.seq == 20)
+    assert agent.see(frame) == []
+    glance = agent.look_soon("a1")
+    (event,) = agent.see(dataclasses.replace(frame, mono_s=frame.mono_s + 0.1))
+    (seen,) = glance.seen
+    assert (seen.name, event.counts, event.source and event.source.camera) == (
+        "cat",
+        {"cat": 1},
+        "yard",
+    )
+    (left, top, right, bottom) = event.boxes[0]
+    assert Box(left, top, right, bottom).iou(camera.box_at(20)) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("camera", "engines", "why"),
+    [
+        (CAMERA, Engines(), "no model looks"),
+        (
+            replace(CAMERA, armed=[ArmedConfig(start="00:00", end="00:01", days=["mon"])]),
+            Engines(Scripted(DETECTOR)),
+            "it is not armed now",
+        ),
+    ],
+)
+def test_a_camera_that_may_not_look_says_why(
+    camera: CameraConfig, engines: Engines, why: str
+) -> None:
+    agent = Agent(camera, replace(CONFIG, camera=[camera]), engines, ManualClock())
+    glance = agent.look_soon("a1")
+    assert agent.see(next(iter(Synthetic(CAMERA, ManualClock(), False).frames()))) == []
+    assert glance.why.startswith(why)
+
+
+class Away(Scripted):
+    """An engine at which nobody answers at present."""
+
+    @contextmanager
+    def seat(self) -> Iterator[Seat]:
+        raise AcceleratorError("tpu usb:0: is away (hang)", cause="hang")
+        yield self
+
+
+def test_while_nothing_answers_frames_are_counted_unseen_and_motion_is_told() -> None:
+    agent = Agent(CAMERA, CONFIG, Engines(Away(DETECTOR)), ManualClock())
+    assert [event.kind for _, event in see_all(agent, 60)] == ["motion"]
+    assert agent.health.counted("unseen_total.yard") > 20
+    assert agent.health.counted("looks_total.yard") == 0
+
+
+def test_a_vector_that_cannot_be_made_takes_nothing_else_along() -> None:
+    engines = Engines(Scripted(DETECTOR, sees_the_square), Away(VECTORS))
+    agent = Agent(CAMERA, CONFIG, engines, ManualClock())
+    assert [event.kind for _, event in see_all(agent, 60)] == ["motion", "object"]
+    assert agent.health.counted("unseen_total.yard") == 1
+
+
+def test_an_event_names_the_engine_and_the_file_that_answered() -> None:
+    compiled = dataclasses.replace(DETECTOR.files["cpu"], sha256="e" * 64)
+    bundle = dataclasses.replace(DETECTOR, files={**DETECTOR.files, "edgetpu": compiled})
+    fails = {0}
+
+    def open_tpu() -> list[Engine]:
+        return [Scripted(bundle, sees_the_square, fails=fails, name="tpu", file=compiled)]
+
+    clock, health = ManualClock(), Health()
+    accelerator = Accelerator("usb:0", open_tpu, lambda _: None, health, clock)
+    cpu = Scripted(bundle, sees_the_square, name="cpu")
+    engines = Engines(Failover(bundle, cpu, accelerator, clock))
+    answered = []
+    for _ in range(2):
+        accelerator.attempt()
+        said = see_all(Agent(CAMERA, CONFIG, engines, clock, health), 60)
+        answered += [event.source for _, event in said if event.kind == "object"]
+        fails.clear()
+    assert [(s.engine, s.model) for s in answered if s] == [
+        ("cpu", "c5805c0d"), ("tpu", "eeeeeeee")]  # fmt: skip
+    counters = health.snapshot().counters
+    assert counters["runs_total.cpu"] > 20
+    assert counters["runs_total.tpu"] > 20
+
+
+def test_a_slow_engine_is_asked_less_often() -> None:
+    engine = Scripted(DETECTOR)
+    engine.ease = 0.2
+    agent = Agent(CAMERA, CONFIG, Engines(engine), ManualClock())
+    see_all(agent, 100)
+    assert 15 <= len(engine.saw) <= 21

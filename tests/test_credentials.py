@@ -46,6 +46,21 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_secret(str(tmp_path / "none"))
 
 
-def test_systemds_credentials_are_asked_for_by_name() -> None:
-    with pytest.raises(CredentialError, match="LoadCredential=mqtt:"):
-        path_of("credential:mqtt")
+def test_a_credential_without_systemd_says_where_its_file_belongs() -> None:
+    with pytest.raises(CredentialError, match="no credential 'mqtt'; put the file into /etc"):
+        path_of("credential:mqtt", {})
+
+
+def test_a_credential_may_not_lead_out_of_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(CredentialError, match="no credential"):
+        path_of("credential:../shadow", {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+def test_a_credential_is_found_by_name_alone_or_in_the_folder_the_unit_loads(
+    tmp_path: Path,
+) -> None:
+    given = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert path_of("credential:mqtt", given) == tmp_path / "mqtt"
+    whole = tmp_path / "edgeagent_mqtt"
+    whole.write_text("hunter2")
+    assert path_of("credential:mqtt", given) == whole

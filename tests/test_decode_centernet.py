@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgeagent.decode import check_decoder, decode
-from edgeagent.errors import BundleError
+from edgeagent.decode import decode
 from edgeagent.findings import Box, Detection
 from edgeagent.model import Bundle, ModelFile, bundles_folder, find_bundle
 from edgeagent.tensor import Tensor, TensorSpec
@@ -165,16 +164,3 @@ def test_boxes_may_reach_beyond_the_input() -> None:
     (one,) = found(as_tensors(outputs))
     assert one.box.left < 0
     assert isinstance(one.box, Box)
-
-
-def test_a_decoder_that_this_release_does_not_have_is_said_so() -> None:
-    check_decoder(BUNDLE)
-    ssd = replace(BUNDLE, decoder="ssd")
-    told = (
-        f"{BUNDLE.folder / 'manifest.toml'}: decoder: this release cannot decode 'ssd'; "
-        "it can centernet, classify, embedding: use another bundle"
-    )
-    for refuse in (lambda: check_decoder(ssd), lambda: decode(ssd, CPU, {}, 0.4, 1)):
-        with pytest.raises(BundleError) as raised:
-            refuse()
-        assert str(raised.value) == told

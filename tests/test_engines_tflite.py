@@ -16,7 +16,8 @@ from edgeagent.engines import Turnstile, open_engine
 from edgeagent.engines.tflite import Runtime, find_runtime, load
 from edgeagent.errors import AcceleratorError, BundleError, RuntimeRefusedError
 from edgeagent.findings import Embedding, Label, Notice
-from edgeagent.model import Bundle, Decoder, ModelFile, Task, bundles_folder, find_bundle
+from edgeagent.heads import Decoder, Task
+from edgeagent.model import Bundle, ModelFile, bundles_folder, find_bundle
 from edgeagent.tensor import TensorSpec
 
 DATA = os.environ.get("EDGEAGENT_TESTDATA", "")

@@ -213,3 +213,33 @@ def test_a_bundle_cannot_be_changed() -> None:
     bundle: Bundle = load_bundle(RELEASE / "embed88-128")
     with pytest.raises(AttributeError):
         bundle.name = "other"  # type: ignore[misc]
+
+
+def test_a_bundle_without_a_file_for_the_cpu_says_how_to_get_one_when_it_is_wanted(
+    copy: Path,
+) -> None:
+    manifest = copy / "manifest.toml"
+    manifest.write_text(manifest.read_text().replace("files.cpu", "files.edgetpu"))
+    bundle = load_bundle(copy)
+    assert bundle.some_file is bundle.files["edgetpu"]
+    with pytest.raises(BundleError) as raised:
+        bundle.cpu_file()
+    assert str(raised.value) == (
+        f"{copy}: files.cpu: missing; nothing would look while the Edge TPU is away. Put the "
+        ".tflite that was compiled beside the compiled one and describe it in [files.cpu], or set "
+        '[model] fallback = "none"'
+    )
+
+
+def test_both_files_must_take_the_same_input(copy: Path) -> None:
+    manifest = copy / "manifest.toml"
+    text = manifest.read_text()
+    cpu = text[text.index("[files.cpu]") :]
+    other = cpu.replace("files.cpu", "files.edgetpu")
+    manifest.write_text(text + "\n" + other)
+    assert load_bundle(copy).files.keys() == {"cpu", "edgetpu"}
+    manifest.write_text(text + "\n" + other.replace("zero_point = 0", "zero_point = 3", 1))
+    assert faults(copy) == [
+        "manifest.toml: files.edgetpu.input: is not as files.cpu.input but for its name; "
+        "deploy the bundle again"
+    ]

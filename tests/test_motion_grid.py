@@ -29,6 +29,33 @@ def test_a_plane_smaller_than_a_cell_gets_smaller_cells() -> None:
     assert (grid.cell_px, grid.shape) == (1, (1, 5))
 
 
+@pytest.mark.parametrize(
+    ("size_px", "cell_px"),
+    [
+        ((720, 1280), 8),
+        ((1000, 1600), 8),
+        ((1080, 1920), 16),
+        ((1440, 2560), 16),
+        ((2160, 3840), 32),
+    ],
+)
+def test_cells_nobody_chose_grow_with_the_plane(size_px: tuple[int, int], cell_px: int) -> None:
+    grid = CellGrid(size_px, 0)
+    assert grid.cell_px == cell_px
+    assert grid.shape == (size_px[0] // cell_px, size_px[1] // cell_px)
+    assert CellGrid(size_px, 8).cell_px == 8
+
+
+@pytest.mark.parametrize("size_px", [(1080, 1920), (2160, 3840)])
+def test_a_large_plane_is_measured_by_64_samples_a_cell(size_px: tuple[int, int]) -> None:
+    grid = CellGrid(size_px, 0)
+    rows, columns = grid.shape
+    cell_px, step = grid.cell_px, (grid.cell_px // 8) ** 2
+    luma = np.random.default_rng(1).integers(0, 256, size_px, np.uint8)
+    blocks = luma[: rows * cell_px : step].reshape(rows, cell_px // step, columns, cell_px)
+    np.testing.assert_allclose(grid.measure(luma), blocks.mean(axis=(1, 3)), atol=2.01)
+
+
 def test_boxes_are_fractions_and_the_last_cell_reaches_the_edge() -> None:
     grid = CellGrid((100, 200), 8)
     assert grid.box(5, 3, 10, 6) == Box(0.2, 0.24, 0.4, 0.48)

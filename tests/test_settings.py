@@ -156,7 +156,17 @@ def test_a_zone_that_came_or_went_is_a_change_to_be_taken_over_at_once() -> None
         ),
         ("[mqtt]\ntls = 1", "2: mqtt.tls: 1 is not true or false"),
         ("[mqtt]\nprotocol = '4'", "2: mqtt.protocol: '4' is not one of 5, 3.1.1"),
-        ("[motion]\ncell_px = 9", "2: motion.cell_px: 9 is none of 4, 8 and 16 px"),
+        (
+            "[model]\ndevice = 'gpu'",
+            "2: model.device: 'gpu' is not one of auto, cpu, usb, usb:[0-9], pci, pci:[0-9], "
+            "scripted",
+        ),
+        ("[model]\nfallback = 'gpu'", "2: model.fallback: 'gpu' is not one of cpu, none"),
+        (
+            "[model]\ndeadline_s = 0.05",
+            "2: model.deadline_s: 0.05 s would end every call; 0, or at least 0.1",
+        ),
+        ("[motion]\ncell_px = 9", "2: motion.cell_px: 9 is none of 0, 4, 8 and 16 px"),
         ("mqtt = 3", "1: mqtt: 3 is not a table; write it as [mqtt]"),
         ("camera = 'x'", "1: camera: must be one or more tables; write each as [[camera]]"),
         ("[mqtt]\nprefix = '{host}'", "2: mqtt.prefix: {host} is neither {site} nor {device}"),

@@ -25,7 +25,9 @@ from edgeagent.health import Health
 from edgeagent.identity import Identity
 from edgeagent.wire.json import (
     PAYLOAD_MAX_BYTES,
+    answer_json,
     info_json,
+    seen_fields,
     stat_json,
     status_json,
     to_json,
@@ -64,6 +66,29 @@ def sent(told: Event, hist: bool = False, kernel: str = KERNEL, **changes: Any) 
     EVENT.validate(fields)
     assert b" " not in payload or "why" in fields
     return fields
+
+
+def test_a_look_that_was_asked_for_says_who_asked_and_that_nothing_is_there() -> None:
+    nothing = sent(event.from_glance("a1", [], CAMERA, THEN))
+    assert (nothing["k"], nothing["name"], nothing["n"]) == ("look", "a1", {})
+    assert "cls" not in nothing
+    cat = Detection("cat", 0.81234, Box(-0.1, 0.2, 0.3, 0.4))
+    seen = sent(event.from_glance("a1", [cat, cat], CAMERA, THEN))
+    assert (seen["n"], seen["cls"][0], seen["box"][0]) == (
+        {"cat": 2},
+        ["cat", 0.812],
+        [0.0, 0.2, 0.3, 0.4],
+    )
+
+
+def test_an_answer_is_bounded_whatever_is_in_view() -> None:
+    crowd = seen_fields([Detection("p" * 99, 0.5, Box(0, 0, 1, 2))] * 99)
+    saw = {f"camera-{n}": crowd for n in range(16)}
+    payload = answer_json("pi", "look", "i" * 64, {"ok": True, "saw": saw}, 1)
+    assert len(payload) < 65536
+    validator("answer").validate(json.loads(payload))
+    refused = answer_json("pi", "look", "a1", {"ok": False, "why": "x" * 999}, 1)
+    validator("answer").validate(json.loads(refused))
 
 
 @pytest.mark.parametrize("later_ms", [-40, 0, 1000])
@@ -245,6 +270,17 @@ def test_start_gap_and_notices_name_their_cause() -> None:
         sent(event.from_notice(Notice("engine", "lost", "gone", "apex_0"), THEN))["name"]
         == "apex_0"
     )
+
+
+@pytest.mark.parametrize("what", ["lost", "back", "slow", "well"])
+def test_what_happens_to_an_edge_tpu_names_it_and_its_cause(what: str) -> None:
+    told = sent(event.from_notice(Notice("tpu", what, "hang: " + "w" * 500, "usb:0"), THEN))
+    assert (told["k"], told["name"], told["why"][:5]) == (f"tpu_{what}", "usb:0", "hang:")
+
+
+@pytest.mark.parametrize("engine", ["cpu", "tpu", "sim", "scripted"])
+def test_an_event_says_what_answered(engine: str) -> None:
+    assert sent(replace(ONE, source=replace(CAMERA, engine=engine)))["eng"] == engine
 
 
 def test_the_largest_event_there_can_be_fits_a_broker() -> None:

@@ -4,7 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 
 import edgeagent
@@ -21,15 +21,19 @@ COMMANDS = {
     "demo": "see it work: an embedded broker, a clip, a model, a subscriber",
     "replay": "what would be said of a clip: events as JSON lines, no broker",
     "look": "show a camera to who stands at the device, for aiming and for zones",
+    "glance": "have the running agent look now, and say what is in view",
     "motion": "what the motion gate thought of a clip, and why a frame was worth a look",
     "models": "list the model bundles",
+    "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",
+    "recover": "as root: take one step to bring a lost Edge TPU back, when the agent has asked",
     "bench": "how long each stage takes on this machine",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status (see errors.py)."""
-    options = _parse(list(sys.argv[1:] if argv is None else argv))
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options = parser(arguments).parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if options.debug else logging.INFO,
         format="%(levelname)s %(threadName)s: %(message)s",
@@ -51,15 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("edgeagent", description=edgeagent.__doc__)
-    parser.add_argument("--version", action="version", version=f"edgeagent {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def parser(names: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """Return the command line, with the arguments of those commands that are among ``names``."""
+    whole = argparse.ArgumentParser("edgeagent", description=edgeagent.__doc__)
+    whole.add_argument("--version", action="version", version=f"edgeagent {__version__}")
+    commands = whole.add_subparsers(metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--debug", action="store_true", help="show tracebacks, log more")
-        if name in arguments:
+        if name in names:
             module = import_module(f"edgeagent.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    return parser.parse_args(arguments)
+    return whole

@@ -15,6 +15,7 @@ from edgeagent.errors import UsageError
 from edgeagent.findings import Motion
 from edgeagent.frame import Frame
 from edgeagent.motion import MotionGate
+from edgeagent.motion.grid import CellGrid
 from edgeagent.sources import open_source
 
 SETTLE_FRAMES = 5
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     folder = control.runtime_folder(options.state or state_folder())
     with control.asked(folder, {"do": "lend", "camera": camera.name}):
         if options.still:
-            _still(camera, options.still, config.motion.cell_px if options.cells else 0)
+            _still(camera, options.still, config.motion if options.cells else None)
         else:
             _show(camera, config.motion, options.seconds)
     for text in _places(camera):
@@ -66,17 +67,18 @@ def _places(camera: CameraConfig) -> Iterator[str]:
         yield f"line {line.name}: from {line.start} to {line.end}; left of it to right of it is in"
 
 
-def _still(camera: CameraConfig, path: Path, cell_px: int) -> None:
+def _still(camera: CameraConfig, path: Path, cells: MotionConfig | None) -> None:
     for number, frame in enumerate(_frames(camera)):
         if number >= SETTLE_FRAMES:
-            _save(_drawn(frame, camera, cell_px), path)
+            _save(_drawn(frame, camera, cells), path)
             return
 
 
-def _drawn(frame: Frame, camera: CameraConfig, cell_px: int) -> picture.Pixels:
+def _drawn(frame: Frame, camera: CameraConfig, cells: MotionConfig | None) -> picture.Pixels:
     pixels = picture.scaled(frame.picture, *frame.picture.size_px)
-    if cell_px:
+    if cells is not None:
         rows, columns = frame.luma.shape
+        cell_px = CellGrid((rows, columns), cells.cell_px).cell_px
         pixels = picture.celled(pixels, cell_px, (columns, rows))
     return picture.placed(picture.ruled(pixels), camera)
 

@@ -1,9 +1,10 @@
-"""``edgeagent models``: the bundles there are, and whether they are whole."""
+"""``edgeagent models``: the bundles there are, whether they are whole, and ways to more."""
 
 import argparse
 import json
 from pathlib import Path
 
+from edgeagent.cli import models_add, models_pull
 from edgeagent.errors import BundleError
 from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
 
@@ -12,10 +13,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("--folder", type=Path, help="look here instead of in the release")
     parser.add_argument("--json", action="store_true", help="one JSON object per bundle")
+    ways = parser.add_subparsers(dest="way", metavar="WAY", title="ways to more of them")
+    models_pull.add_arguments(ways)
+    models_add.add_arguments(ways)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List every bundle; exit 65 if one is not what its manifest says."""
+    """List every bundle, exit 65 if one is not what its manifest says; or pull, or add one."""
+    if options.way:
+        status: int = options.go(options)
+        return status
     broken = 0
     for folder in list_bundles(options.folder or bundles_folder()):
         try:
@@ -37,7 +44,7 @@ def _row(bundle: Bundle) -> dict[str, object]:
         "version": bundle.version,
         "task": bundle.task,
         "labels": len(bundle.labels),
-        "input": list(bundle.files["cpu"].input.shape),
+        "input": list(bundle.some_file.input.shape),
         "files": files,
         "licence": bundle.licence,
         "origin": bundle.origin,
@@ -46,10 +53,10 @@ def _row(bundle: Bundle) -> dict[str, object]:
 
 
 def _lines(bundle: Bundle) -> str:
-    cpu = bundle.files["cpu"]
-    shape = "x".join(map(str, cpu.input.shape[1:]))
+    takes = bundle.some_file.input
+    shape = "x".join(map(str, takes.shape[1:]))
     labels = f", {len(bundle.labels)} labels" if bundle.labels else ""
-    head = f"{bundle.name} {bundle.version}  {bundle.task}, {shape} {cpu.input.dtype}{labels}"
+    head = f"{bundle.name} {bundle.version}  {bundle.task}, {shape} {takes.dtype}{labels}"
     files = [
         f"  {device:8} {f.size_bytes:>10,} B  sha256 {f.sha256[:16]}..."
         for device, f in bundle.files.items()

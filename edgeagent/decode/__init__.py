@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping
 
-from edgeagent.decode import centernet, classify, embedding
-from edgeagent.errors import BundleError
+from edgeagent.decode import centernet, classify, embedding, ssd, yolo, yolo_dfl
 from edgeagent.findings import Finding
 from edgeagent.model import Bundle, ModelFile
 from edgeagent.tensor import Tensor
-
-DECODERS = ("centernet", "classify", "embedding")
-"""What this release can decode; bundles for ``ssd`` and ``yolo`` are told so."""
 
 
 def decode(
@@ -26,32 +22,18 @@ def decode(
 
     Returns:
         Best score first; boxes in fractions of the model's INPUT, not clipped to it.
-
-    Raises:
-        BundleError: this release has no such decoder.
     """
+    labels, params = bundle.labels, bundle.params
     match bundle.decoder:
         case "classify":
-            return [*classify.decode(file, outputs, bundle.labels, threshold, top)]
+            return [*classify.decode(file, outputs, labels, threshold, top)]
         case "centernet":
-            return [*centernet.decode(file, outputs, bundle.labels, bundle.params, threshold)]
+            return [*centernet.decode(file, outputs, labels, params, threshold)]
+        case "ssd":
+            return [*ssd.decode(file, outputs, labels, threshold)]
+        case "yolo":
+            return [*yolo.decode(file, outputs, labels, params, threshold)]
+        case "yolo_dfl":
+            return [*yolo_dfl.decode(file, outputs, labels, params, threshold)]
         case "embedding":
             return [embedding.decode(file, outputs)]
-    raise _unknown(bundle)
-
-
-def check_decoder(bundle: Bundle) -> None:
-    """Refuse a bundle that `decode` would refuse; ask before the first frame.
-
-    Raises:
-        BundleError: this release has no such decoder.
-    """
-    if bundle.decoder not in DECODERS:
-        raise _unknown(bundle)
-
-
-def _unknown(bundle: Bundle) -> BundleError:
-    return BundleError(
-        f"{bundle.folder / 'manifest.toml'}: decoder: this release cannot decode "
-        f"{bundle.decoder!r}; it can {', '.join(DECODERS)}: use another bundle"
-    )

@@ -5,12 +5,24 @@ from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]
 
+FARTHEST = 16.0
+"""A box that reaches farther than this many inputs is no box, but a number gone wrong."""
+
+
+def sound(boxes: Boxes) -> NDArray[np.bool_]:
+    """Say of each box in fractions whether it is made of numbers, has an area and is in reach."""
+    near = (np.abs(boxes) <= FARTHEST).all(axis=1)
+    return np.asarray(near & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+
 
 def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
     """Return intersection over union of every box of ``a`` with every one of ``b``, ``[n, m]``."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    inner = np.maximum(high - low, 0).prod(axis=2)
+    # Column by column: a product over an axis of two costs five times as much.
+    left = np.maximum(a[:, None, 0], b[None, :, 0])
+    top = np.maximum(a[:, None, 1], b[None, :, 1])
+    right = np.minimum(a[:, None, 2], b[None, :, 2])
+    bottom = np.minimum(a[:, None, 3], b[None, :, 3])
+    inner = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
     outer = area(a)[:, None] + area(b)[None] - inner
     return np.asarray(inner / np.maximum(outer, 1e-9), np.float32)
 

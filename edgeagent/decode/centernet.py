@@ -6,7 +6,6 @@ edges. All is done on the raw integers until the few peaks are known: of 102,400
 are ever dequantised.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from edgeagent.decode.boxes import Boxes, area, nms
 from edgeagent.findings import Box, Detection
-from edgeagent.model import ModelFile, Params
+from edgeagent.heads import Params
+from edgeagent.model import ModelFile
 from edgeagent.tensor import Tensor, TensorSpec
 
 MOST_PEAKS = 100
@@ -39,7 +39,7 @@ def decode(
     right and bottom edge.
     """
     heat, specs = outputs["heat"][0], file.outputs
-    rows, columns, classes = cells = _peaks(heat, _step(specs["heat"], threshold))
+    rows, columns, classes = cells = _peaks(heat, specs["heat"].least(threshold))
     scores = specs["heat"].dequantise(heat[cells])
     edges = _edges(outputs["box"][0], specs["box"], rows, columns, params.stride)
     solid = np.flatnonzero(area(edges) > 0)
@@ -50,13 +50,6 @@ def decode(
         Detection(labels[c], float(s), Box(*box))
         for c, s, box in zip(classes[kept], scores[kept], fractions.tolist(), strict=True)
     ]
-
-
-def _step(spec: TensorSpec, threshold: float) -> float:
-    """Return the lowest raw value that counts."""
-    step = spec.quantised(threshold)
-    # A hair down: .4 / (1/256) must not be put above the step it is equal to.
-    return math.ceil(step - 1e-6) if spec.scale else step
 
 
 def _peaks(heat: NDArray[Any], least: float) -> Cells:

@@ -4,18 +4,31 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edgeagent.errors import AcceleratorError
 from edgeagent.findings import Notice
-from edgeagent.model import Bundle, ModelFile
 from edgeagent.tensor import Tensor, TensorSpec
+
+if TYPE_CHECKING:
+    # Not while running: a child that only runs a model need not know how bundles are read.
+    from edgeagent.model import Bundle, ModelFile
 
 Tell = Callable[[Notice], None]
 
 
 class Seat(Protocol):
     """The one place at the engine; whoever holds it may fill the input and run."""
+
+    @property
+    def name(self) -> str:
+        """`Engine.name` of what answered the last run, or will answer the first."""
+        ...
+
+    @property
+    def file(self) -> "ModelFile":
+        """The file that gave the last run's outputs, by which they are to be decoded."""
+        ...
 
     @property
     def input(self) -> Tensor:
@@ -44,17 +57,17 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """``cpu``, ``tpu``, ``sim`` or ``scripted``; goes into every event and health."""
+        """``cpu``, ``tpu``, ``sim`` or ``scripted``: what would answer now; goes into ``info``."""
         ...
 
     @property
-    def bundle(self) -> Bundle:
+    def bundle(self) -> "Bundle":
         """What it runs."""
         ...
 
     @property
-    def file(self) -> ModelFile:
-        """The file of the bundle that it runs; its outputs are to be decoded by this."""
+    def file(self) -> "ModelFile":
+        """The file of the bundle that it would run now; outputs are decoded by `Seat.file`."""
         ...
 
     @property
@@ -70,6 +83,11 @@ class Engine(Protocol):
     @property
     def first_ms(self) -> float:
         """How long the first call took, which is never a typical one; 0 before it."""
+        ...
+
+    @property
+    def ease(self) -> float:
+        """The share of the usual rate at which to ask it: 1, less while it is slow."""
         ...
 
     def seat(self) -> AbstractContextManager[Seat]:
@@ -140,12 +158,17 @@ class Turnstile:
             self.__exit__()
 
 
+def shown(name: str) -> str:
+    """Return `Engine.name` for a person: a figure of the simulator is never taken for a TPU's."""
+    return "sim (EDGETPU-SIM, no Edge TPU)" if name == "sim" else name
+
+
 def nobody(notice: Notice) -> None:
     """Hear ``notice`` and keep it."""
 
 
 def open_engine(
-    bundle: Bundle,
+    bundle: "Bundle",
     device: str = "cpu",
     runtime: str = "auto",
     threads: int = 1,
@@ -173,7 +196,9 @@ def open_engine(
 
         return Scripted(bundle)
     if device != "cpu":
-        raise AcceleratorError(f"engine {device!r}: this release runs models on 'cpu' alone")
+        raise AcceleratorError(
+            f"engine {device!r}: this release runs models on 'cpu' alone", cause="no_device"
+        )
     from edgeagent.engines.tflite import open_cpu
 
     return open_cpu(bundle, runtime, threads, warm, tell)

@@ -27,15 +27,17 @@ class Scripted:
     """A full engine without a model.
 
     Args:
-        bundle: what it pretends to run; its ``cpu`` file says the shapes.
+        bundle: what it pretends to run.
         says: the answers; by default always `nothing`.
         delay_s: how long each run takes.
         fails: numbers of the runs, counted from 0, that raise AcceleratorError.
+        name: see `Engine.name`; another engine may be played.
+        file: the file of the bundle that says the shapes; by default `Bundle.some_file`.
     """
 
-    name = "scripted"
     load_ms = 0.0
     first_ms = 0.0
+    ease = 1.0
 
     def __init__(
         self,
@@ -43,9 +45,12 @@ class Scripted:
         says: Script | None = None,
         delay_s: float = 0.0,
         fails: frozenset[int] | set[int] = frozenset(),
+        name: str = "scripted",
+        file: ModelFile | None = None,
     ) -> None:
         self.bundle = bundle
-        self.file = bundle.files["cpu"]
+        self.name = name
+        self.file = file or bundle.some_file
         self.takes: TensorSpec = self.file.input
         self.saw: list[Tensor] = []
         """A copy of every input, in order."""
@@ -62,7 +67,9 @@ class Scripted:
         """See `Engine.seat`."""
         with self._turnstile:
             if self._closed:
-                raise AcceleratorError("engine 'scripted' is closed; open it again")
+                raise AcceleratorError(
+                    f"engine {self.name!r} is closed; open it again", cause="closed"
+                )
             yield self
 
     def run(self) -> Outputs:
@@ -73,7 +80,7 @@ class Scripted:
         if self.delay_s:
             time.sleep(self.delay_s)
         if call in self.fails:
-            raise AcceleratorError(f"engine 'scripted' was told to fail at run {call}")
+            raise AcceleratorError(f"engine {self.name!r} was told to fail at run {call}")
         answer = self._answer(call)
         self.invoke_us = (time.perf_counter_ns() - began_ns) // 1000
         return answer

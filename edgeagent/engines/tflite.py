@@ -1,4 +1,4 @@
-"""Models on the CPU: the only place that imports an interpreter.
+"""Models in a TFLite interpreter: the only place that imports one.
 
 LiteRT writes one line about its XNNPACK delegate on standard error when it loads a model. It
 comes from C++ and has no switch; taking file descriptor 2 away meanwhile would also take it from
@@ -8,19 +8,22 @@ every other thread, so the line stays.
 import importlib
 import importlib.metadata
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgeagent.engines import Seat, Tell, Turnstile
+from edgeagent.engines.matching import Described, match
 from edgeagent.errors import AcceleratorError, BundleError, RuntimeRefusedError
 from edgeagent.findings import Notice
-from edgeagent.model import Bundle, ModelFile
 from edgeagent.tensor import Tensor, TensorSpec
+
+if TYPE_CHECKING:
+    from edgeagent.model import Bundle
 
 _COMPILED = b"edgetpu-custom-op"
 """The operator into which the Edge TPU compiler folds what it takes over."""
@@ -40,6 +43,8 @@ class Runtime:
     """The class ``Interpreter``."""
     package: str
     version: str
+    load_delegate: Any = None
+    """The function of that name, beside the class."""
 
     def __str__(self) -> str:
         """Package and version: what a trial is valid for."""
@@ -60,7 +65,10 @@ def find_runtime(runtime: str = "auto") -> Runtime:
         except ImportError as error:
             whys.append(str(error))
         else:
-            return Runtime(found.Interpreter, package, _version(package))
+            version = _version(package)
+            return Runtime(
+                found.Interpreter, package, version, getattr(found, "load_delegate", None)
+            )
     packages = " or ".join(_RUNTIMES[name][1] for name in names)
     raise RuntimeRefusedError(
         f"no interpreter for runtime {runtime!r} ({'; '.join(whys)}); "
@@ -76,20 +84,21 @@ def _version(package: str) -> str:
         return "of unknown version"
 
 
-def load(path: Path, runtime: Runtime, threads: int) -> Any:  # noqa: ANN401
+def load(path: Path, runtime: Runtime, threads: int, delegate: Any = None) -> Any:  # noqa: ANN401
     """Return an interpreter with the model at ``path`` and its tensors in memory.
 
     Raises:
-        BundleError: the file is compiled for the Edge TPU.
+        BundleError: the file is compiled for the Edge TPU, and there is no delegate to run it.
         RuntimeRefusedError: the interpreter does not take it.
     """
-    if _COMPILED in path.read_bytes():
+    if delegate is None and _COMPILED in path.read_bytes():
         raise BundleError(
             f"{path}: is compiled for the Edge TPU (operator {_COMPILED.decode()}) and cannot "
             "run on the CPU; name the file it was compiled from"
         )
+    delegates = {} if delegate is None else {"experimental_delegates": [delegate]}
     try:
-        interpreter = runtime.interpreter(model_path=str(path), num_threads=threads)
+        interpreter = runtime.interpreter(model_path=str(path), num_threads=threads, **delegates)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         why = str(error).partition("\n")[0]
@@ -97,7 +106,62 @@ def load(path: Path, runtime: Runtime, threads: int) -> Any:  # noqa: ANN401
     return interpreter
 
 
-def open_cpu(bundle: Bundle, runtime: str, threads: int, warm: bool, tell: Tell) -> "CpuEngine":
+class Loaded:
+    """A file in an interpreter; the same in the agent's own process and in a child.
+
+    Raises:
+        BundleError: the file's tensors are not those of the manifest.
+        RuntimeRefusedError: see `load`.
+    """
+
+    def __init__(
+        self,
+        file: Described,
+        runtime: Runtime,
+        threads: int,
+        delegate: Any = None,  # noqa: ANN401
+    ) -> None:
+        self._interpreter = load(file.path, runtime, threads, delegate)
+        self._input_index, self._output_indices = match(self._interpreter, file)
+
+    def invoke(self, taken: Tensor) -> int:
+        """Run on ``taken`` and return how long that took, in nanoseconds.
+
+        Raises:
+            ValueError, RuntimeError: the interpreter's own.
+        """
+        began_ns = time.perf_counter_ns()
+        self._interpreter.set_tensor(self._input_index, taken)
+        self._interpreter.invoke()
+        return time.perf_counter_ns() - began_ns
+
+    def outputs(self) -> dict[str, Tensor]:
+        """Return a copy of each output of the last run, by role."""
+        get = self._interpreter.get_tensor
+        return {role: get(index) for role, index in self._output_indices.items()}
+
+    def bind(self, taken: Tensor, given: Mapping[str, Tensor]) -> Callable[[], int]:
+        """Return a function that runs from ``taken`` into ``given``, as `invoke` else.
+
+        For a child, which is woken with cold caches: all it can look up once, it has.
+        """
+        invoke = self.invoke
+        # Views, not get_tensor's copies; each must be gone before the next run, and is.
+        copies = [
+            (given[role], self._interpreter.tensor(index))
+            for role, index in self._output_indices.items()
+        ]
+
+        def run() -> int:
+            taken_ns = invoke(taken)
+            for into, view in copies:
+                into[...] = view()
+            return taken_ns
+
+        return run
+
+
+def open_cpu(bundle: "Bundle", runtime: str, threads: int, warm: bool, tell: Tell) -> "CpuEngine":
     """Load the bundle's ``cpu`` file; see `engines.open_engine`."""
     engine = CpuEngine(bundle, find_runtime(runtime), threads)
     if warm:
@@ -111,17 +175,17 @@ class CpuEngine:
     """A TFLite interpreter on the CPU; see `Engine`, and `Seat`, which it is itself."""
 
     name = "cpu"
+    ease = 1.0
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, threads: int) -> None:
+    def __init__(self, bundle: "Bundle", runtime: Runtime, threads: int) -> None:
         self.bundle = bundle
-        self.file = bundle.files["cpu"]
+        self.file = bundle.cpu_file()
         self.runtime = runtime
         began_s = time.perf_counter()
-        self._interpreter = load(self.file.path, runtime, threads)
+        self._loaded: Loaded | None = Loaded(self.file, runtime, threads)
         self.load_ms = (time.perf_counter() - began_s) * 1000
         self.first_ms = 0.0
         self.takes: TensorSpec = self.file.input
-        self._input_index, self._output_indices = _match(self._interpreter, self.file)
         self.input: Tensor = np.zeros(self.takes.shape, self.takes.dtype)
         self.invoke_us = 0
         self._turnstile = Turnstile()
@@ -138,81 +202,23 @@ class CpuEngine:
     def seat(self) -> Iterator[Seat]:
         """See `Engine.seat`."""
         with self._turnstile:
-            if self._interpreter is None:
-                raise AcceleratorError("engine 'cpu' is closed; open it again")
+            if self._loaded is None:
+                raise AcceleratorError("engine 'cpu' is closed; open it again", cause="closed")
             yield self
 
     def run(self) -> Mapping[str, Tensor]:
         """See `Seat.run`."""
-        began_ns = time.perf_counter_ns()
+        assert self._loaded is not None, "run() is for who sits"
         try:
-            self._interpreter.set_tensor(self._input_index, self.input)
-            self._interpreter.invoke()
+            taken_ns = self._loaded.invoke(self.input)
         except (ValueError, RuntimeError) as error:
             why = str(error).partition("\n")[0]
             raise AcceleratorError(f"engine 'cpu': {self.file.path} did not run: {why}") from error
-        taken_ns = time.perf_counter_ns() - began_ns
         self.invoke_us = taken_ns // 1000
         self.first_ms = self.first_ms or taken_ns / 1e6
-        get = self._interpreter.get_tensor
-        return {role: get(index) for role, index in self._output_indices.items()}
+        return self._loaded.outputs()
 
     def close(self) -> None:
         """See `Engine.close`."""
         with self._turnstile:
-            self._interpreter = None
-
-
-def _match(interpreter: Any, file: ModelFile) -> tuple[int, dict[str, int]]:  # noqa: ANN401
-    """Return the interpreter's index of the input, and of the output in each role.
-
-    Raises:
-        BundleError: with every tensor that is not as the manifest says.
-    """
-    faults: list[str] = []
-    taken = _index(interpreter.get_input_details(), file.input, "input", faults)
-    details = interpreter.get_output_details()
-    given = {
-        role: _index(details, spec, f"outputs.{role}", faults)
-        for role, spec in file.outputs.items()
-    }
-    if faults:
-        raise BundleError("\n".join(f"{file.path}: {fault}" for fault in faults))
-    return taken, given
-
-
-def _index(details: list[dict[str, Any]], spec: TensorSpec, where: str, faults: list[str]) -> int:
-    names = [detail["name"] for detail in details]
-    places = [f"#{place}" for place in range(len(details))]
-    wanted = names if spec.name in names else places
-    if spec.name not in wanted:
-        faults.append(f"{where}: has no tensor {spec.name!r}; there are {', '.join(names)}")
-        return -1
-    detail = details[wanted.index(spec.name)]
-    if fault := _difference(detail, spec):
-        faults.append(f"{where}: {spec.name} {fault}; deploy the bundle again")
-    return int(detail["index"])
-
-
-def _difference(detail: dict[str, Any], spec: TensorSpec) -> str:
-    """Say how the file's tensor differs from the manifest's, "" where it does not."""
-    shape = tuple(int(edge) for edge in detail["shape"])
-    dtype = np.dtype(detail["dtype"]).name
-    scale, zero_point = detail["quantization"]
-    if shape != spec.shape:
-        return f"has the shape {list(shape)}, the manifest says {list(spec.shape)}"
-    if dtype != spec.dtype:
-        return f"is of {dtype}, the manifest says {spec.dtype}"
-    # A float input's scale in the manifest says how bytes become reals: the file has none.
-    if dtype != "float32" and not _same((scale, zero_point), spec):
-        return (
-            f"has the quantisation {scale!r}, {zero_point}, "
-            f"the manifest says {spec.scale!r}, {spec.zero_point}"
-        )
-    return ""
-
-
-def _same(quantisation: tuple[float, int], spec: TensorSpec) -> bool:
-    # Scales are float32 in the file: six digits in the manifest are enough.
-    scale, zero_point = quantisation
-    return bool(np.isclose(scale, spec.scale, rtol=1e-6, atol=0)) and zero_point == spec.zero_point
+            self._loaded = None

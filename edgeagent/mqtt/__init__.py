@@ -11,9 +11,10 @@ import msgspec
 from edgeagent.config import MqttConfig
 from edgeagent.errors import CredentialError
 from edgeagent.findings import Notice
-from edgeagent.link import Ack
+from edgeagent.link import Ack, Hear, Order
 from edgeagent.mqtt.backoff import Backoff
-from edgeagent.mqtt.connection import STOP_S, Connection, Words
+from edgeagent.mqtt.client import Words
+from edgeagent.mqtt.connection import STOP_S, Connection
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class MqttLink:
         self._stop = threading.Event()
         self._changed = threading.Event()
         self._connection: Connection | None = None
+        self._hear: Hear | None = None
         self._number = 0
         self._backoff = Backoff(config.backoff_max_s, draw)
         self._is_lost = False
@@ -57,6 +59,15 @@ class MqttLink:
         """See `Link.up`."""
         connection = self._connection
         return self._number if connection is not None and connection.is_up else 0
+
+    def listen(self, hear: Hear) -> None:
+        """See `Link.listen`."""
+        self._hear = hear
+
+    def reply(self, order: Order, payload: bytes) -> bool:
+        """See `Link.reply`."""
+        connection = self._connection
+        return connection is not None and connection.reply(order, payload)
 
     def start(self) -> None:
         """See `Link.start`."""
@@ -105,7 +116,7 @@ class MqttLink:
     def _connect_and_stay(self) -> tuple[str, int]:
         """Hold one connection until it ends; return why it did, and the reason code."""
         try:
-            connection = Connection(self._config, self._words, self._changed.set)
+            connection = Connection(self._config, self._words, self._changed.set, self._hear)
         except (CredentialError, ValueError, OSError) as error:
             return str(error), 0
         self._connection, self._number = connection, self._number + 1

@@ -1,4 +1,4 @@
-"""One connection to the broker: the only place in the daemon that knows paho.
+"""One connection to the broker, and all that is said and heard on it.
 
 A fresh paho client each time: paho's own reconnect has no jitter and sends again by itself what
 the outbox will send again, and its thread dies for good when a callback raises. The outbox is the
@@ -11,17 +11,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
+from paho.mqtt.enums import LogLevel, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeagent.config import MqttConfig
-from edgeagent.credentials import read_secret
-from edgeagent.link import TOO_LARGE, Ack
-from edgeagent.tls import explain, tls_context
+from edgeagent.link import TOO_LARGE, Ack, Hear, Order
+from edgeagent.mqtt.client import Words, begin, make_client
+from edgeagent.mqtt.orders import answer_properties, order_of, subscribe
+from edgeagent.tls import explain
 
 _log = logging.getLogger(__name__)
 
@@ -31,31 +32,33 @@ STOP_S = 1.0
 """Longest wait for the last words' acknowledgement, and for paho's thread to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What the link says for the device itself: retained, at QoS 1, outside the outbox."""
-
-    prefix: str
-    """All topics begin with it: ``edge/v1/home/door``."""
-    client_id: str
-    status: Callable[[str], bytes]
-    """Payload of ``status`` for ``online``, ``stopped`` or ``offline`` (the will)."""
-    info: Callable[[], bytes]
-
-
 class Connection:
     """One paho client, from its CONNECT to its end. Callbacks come in paho's thread."""
 
-    def __init__(self, config: MqttConfig, words: Words, happened: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: MqttConfig,
+        words: Words,
+        happened: Callable[[], None],
+        hear: Hear | None = None,
+    ) -> None:
         """Begin to connect.
+
+        Args:
+            config: the ``[mqtt]`` table.
+            words: what is said for the device itself.
+            happened: told that there is news, in paho's thread.
+            hear: takes in orders, in paho's thread; None: nothing is subscribed to.
 
         Raises:
             CredentialError: a password, key or certificate will not do.
         """
         self._words = words
         self._happened = happened
+        self._hear = hear
+        self._is_v5 = config.protocol == "5"
         self._tokens: dict[int, int | None] = {}
-        self._due: deque[str] = deque()
+        self._due: deque[Callable[[], int]] = deque()
         self._trouble = ""
         self._birth = 0
         self._acks: list[Ack] = []
@@ -70,47 +73,19 @@ class Connection:
         """Reason code with which it ended."""
         self.why = ""
         """Why it ended or was refused, in words."""
-        self._client = self._make(config)
-        self._thread = self._begin(config)
+        self._client = make_client(config, words)
+        self._listen()
+        self._thread = begin(self._client, config, words.client_id)
 
-    def _make(self, config: MqttConfig) -> Client:
-        is_v5 = config.protocol == "5"
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._words.client_id,
-            protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
-            clean_session=None if is_v5 else True,
-            reconnect_on_failure=False,
-            transport="websockets" if config.websocket else "tcp",
-        )
-        if config.websocket:
-            client.ws_set_options(config.websocket)
-        if config.username:
-            client.username_pw_set(config.username, read_secret(config.password_file).reveal())
-        if config.tls:
-            client.tls_set_context(tls_context(config))
-        will = self._words.status("offline")
-        client.will_set(f"{self._words.prefix}/status", will, qos=1, retain=True)
-        client.max_inflight_messages_set(config.inflight + 2)
-        client.connect_timeout = config.connect_s
+    def _listen(self) -> None:
+        client = self._client
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_log = self._on_log
-        return client
-
-    def _begin(self, config: MqttConfig) -> threading.Thread | None:
-        port = config.port or (8883 if config.tls else 1883)
-        before = set(threading.enumerate())
-        if config.protocol == "5":
-            self._client.connect_async(config.host, port, config.keepalive_s, clean_start=True)
-        else:
-            self._client.connect_async(config.host, port, config.keepalive_s)
-        self._client.loop_start()
-        name = f"paho-mqtt-client-{self._words.client_id}"
-        begun = (t for t in threading.enumerate() if t not in before and t.name == name)
-        return next(begun, None)
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
 
     def _on_connect(
         self,
@@ -126,7 +101,7 @@ class Connection:
         limit = getattr(properties, "ReceiveMaximum", self._window)
         self._window = max(1, min(self._window, limit))
         self._max_packet_bytes = getattr(properties, "MaximumPacketSize", 0)
-        self._due += ["info", "status"]
+        self._due += [self._say_info, self._say_online]
         self._say_birth()
 
     def _say_birth(self) -> None:
@@ -137,6 +112,8 @@ class Connection:
             _log.exception("the birth message could not be made")
             self._birth = 0
         if not self._birth:
+            if self._hear is not None:
+                subscribe(self._client, self._topic("cmd/+"), self._is_v5)
             self.is_up = True
             self.settled.set()
             self._happened()
@@ -144,23 +121,69 @@ class Connection:
     def _say_due(self) -> int:
         """Say the next word that the broker would take; return its packet id, 0 for none."""
         while self._due:
-            name = self._due.popleft()
-            payload = self._words.info() if name == "info" else self._words.status("online")
-            said = self._say(name, payload)
-            if said is not None:
-                return said.mid
+            packet_id = self._due.popleft()()
+            if packet_id:
+                return packet_id
         return 0
+
+    def _say_info(self) -> int:
+        said = self._say("info", self._words.info())
+        return said.mid if said is not None else 0
+
+    def _say_online(self) -> int:
+        said = self._say("status", self._words.status("online"))
+        return said.mid if said is not None else 0
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        data: object,
+        mid: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            topic = self._topic("cmd/+")
+            _log.warning("the broker does not let us read %s; mend its ACL", topic)
+
+    def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
+        try:
+            if self._hear is not None:
+                self._hear(order_of(message))
+        except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
+            _log.exception("an order could not be taken in")
+
+    def reply(self, order: Order, payload: bytes) -> bool:
+        """See `Link.reply`; it goes out when the window has room."""
+        if not self.is_up:
+            return False
+        self._due.append(partial(self._answer, order, payload))
+        self._happened()
+        return True
+
+    def _answer(self, order: Order, payload: bytes) -> int:
+        properties = answer_properties(order, self._is_v5)
+        topic = order.reply_to or self._topic(f"res/{order.name}")
+        if self._is_too_large(topic, order.correlation + payload):
+            _log.warning("an answer of %d bytes is more than the broker takes", len(payload))
+            return 0
+        sent = self._client.publish(topic, payload, qos=1, properties=properties)
+        return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else 0
 
     def say_info(self) -> None:
         """Have ``info`` published again, for what it says has changed; any thread may ask."""
-        self._due.append("info")
+        self._due.append(self._say_info)
         self._happened()
 
     def _say(self, name: str, payload: bytes) -> MQTTMessageInfo | None:
-        if self._is_too_large(name, payload):
+        topic = self._topic(name)
+        if self._is_too_large(topic, payload):
             _log.warning("%s is not said: the broker takes %d bytes", name, self._max_packet_bytes)
             return None
-        return self._client.publish(f"{self._words.prefix}/{name}", payload, qos=1, retain=True)
+        return self._client.publish(topic, payload, qos=1, retain=True)
+
+    def _topic(self, name: str) -> str:
+        return f"{self._words.prefix}/{name}"
 
     def _on_connect_fail(self, client: Client, data: object) -> None:
         # paho calls this while it handles the error that it does not hand on.
@@ -210,14 +233,15 @@ class Connection:
         qos = 0 if token is None else 1
         if not self.is_up or (qos and len(self._tokens) >= self._window):
             return False
-        if self._is_too_large(topic, payload):
+        whole_topic = self._topic(topic)
+        if self._is_too_large(whole_topic, payload):
             # The broker would hang up, whatever the quality of service.
             if token is not None:
                 self._acks.append(Ack(token, TOO_LARGE))
             return True
         if not self._tokens:
             self._heard_s = time.monotonic()
-        sent = self._client.publish(f"{self._words.prefix}/{topic}", payload, qos, retain)
+        sent = self._client.publish(whole_topic, payload, qos, retain)
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             # paho may have queued it all the same; this client will not live to send it.
             return False
@@ -227,7 +251,7 @@ class Connection:
 
     def _is_too_large(self, topic: str, payload: bytes) -> bool:
         # 16 bytes: fixed header, topic length, packet id, empty properties, and room to spare.
-        whole = len(self._words.prefix) + len(topic) + len(payload) + 16
+        whole = len(topic) + len(payload) + 16
         return bool(self._max_packet_bytes) and whole > self._max_packet_bytes
 
     def take_acks(self) -> list[Ack]:

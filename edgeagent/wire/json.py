@@ -6,13 +6,14 @@ kb``.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from edgeagent.clock import Clock
 from edgeagent.event import CountPart, Event, MotionPart, VectorPart, When, now
+from edgeagent.findings import Detection, Label
 from edgeagent.health import Snapshot
 from edgeagent.identity import Identity
 
@@ -23,6 +24,8 @@ FINDINGS_MAX = 100
 """Most labels, boxes and tracks in one event; the best come first, the rest is left out."""
 PLACES_MAX, PLACE_LABELS_MAX, PLACE_NAME_MAX = 16, 16, 32
 """Most zones, and lines, in one count, labels of each, and characters of their names."""
+SEEN_MAX = 20
+"""Most things in the answer to one look; the event has them all."""
 NAME_MAX = 64
 WHY_MAX = 200
 VECTOR_MAX = 2048
@@ -109,7 +112,8 @@ def _add_findings(fields: Fields, event: Event) -> None:
         fields["box"] = [[_fraction(edge) for edge in box] for box in event.boxes[:FINDINGS_MAX]]
     if event.tracks:
         fields["trk"] = event.tracks[:FINDINGS_MAX]
-    if event.counts:
+    if event.counts or event.kind == "look":
+        # Of a look that was asked for, an empty one is the answer: nothing is in view.
         counts = list(event.counts.items())[:FINDINGS_MAX]
         fields["n"] = {name[:NAME_MAX]: count for name, count in counts}
     _add_places(fields, event)
@@ -183,6 +187,26 @@ def _add_notice(fields: Fields, event: Event, boot: str) -> None:
             fields["of"] = event.name
     elif event.name:
         fields["cam" if event.kind.startswith("camera_") else "name"] = event.name[:NAME_MAX]
+
+
+def seen_fields(seen: Sequence[Detection | Label]) -> Fields:
+    """Return what one camera saw when it was asked, best first; an empty ``cls``: nothing."""
+    told = seen[:SEEN_MAX]
+    fields: Fields = {"cls": [[thing.name[:NAME_MAX], round(thing.score, 3)] for thing in told]}
+    boxes = [thing.box for thing in told if isinstance(thing, Detection)]
+    if boxes:
+        fields["box"] = [
+            [_fraction(edge) for edge in (b.left, b.top, b.right, b.bottom)] for b in boxes
+        ]
+    return fields
+
+
+def answer_json(device: str, name: str, wish: str, told: Mapping[str, Any], wall_ms: int) -> bytes:
+    """Return the answer to one order: ``ok``, ``why`` not, and what the order asked for."""
+    fields: Fields = {"v": SCHEMA, "ts": wall_ms, "dev": device, "k": name[:NAME_MAX], "id": wish}
+    if "why" in told:
+        told = {**told, "why": told["why"][:WHY_MAX]}
+    return _bounded({**fields, **told})
 
 
 def status_json(device: str, state: str, wall_ms: int) -> bytes:

@@ -31,12 +31,12 @@ DEFAULT_SEED = 100
 
 
 class Gate:
-    """The gate of edgeagent at its default settings."""
+    """The gate of edgeagent at its default settings, but for the sensitivity."""
 
     name = "edgeagent"
 
-    def __init__(self) -> None:
-        self._gate = MotionGate(MotionConfig())
+    def __init__(self, sensitivity: str = "normal") -> None:
+        self._gate = MotionGate(MotionConfig(sensitivity=sensitivity))
         self._seq = 0
 
     def see(self, luma: Luma) -> Callable[[], list[Region]]:
@@ -103,10 +103,10 @@ class Copy:
         return work
 
 
-def watch(seed: int, footage: Path) -> dict[str, Any]:
+def watch(seed: int, footage: Path, sensitivity: str = "normal") -> dict[str, Any]:
     """Run all three over the clip of ``seed``; return scores and times."""
     video, truth = clip(seed, footage, CACHE)
-    seers = (Gate(), Mog2(), Copy())
+    seers = (Gate(sensitivity), Mog2(), Copy())
     times_us: dict[str, list[float]] = {seer.name: [] for seer in seers}
     regions: dict[str, list[list[Region]]] = {seer.name: [] for seer in seers}
     for n, luma in enumerate(luma_of(video)):
@@ -186,6 +186,7 @@ def _show_nuisances(rows: Sequence[dict[str, Any]]) -> None:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench motion", description=__doc__)
     parser.add_argument("--seed", type=int, action="append", help="clip; may be given again")
+    parser.add_argument("--sensitivity", choices=["low", "normal", "high"], default="normal")
     parser.add_argument("--json", action="store_true", help="one JSON object for each seed")
     return parser.parse_args(argv)
 
@@ -201,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     cv2.setNumThreads(1)
     for seed in arguments.seed or [DEFAULT_SEED]:
-        result = watch(seed, footage)
+        result = watch(seed, footage, arguments.sensitivity)
         if arguments.json:
             print(json.dumps(result))
         else:

@@ -3,22 +3,34 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgeagent.clock import ManualClock
 from edgeagent.decode import decode
 from edgeagent.decode.golden import differences, goldens
-from edgeagent.engines import Engine, open_engine
+from edgeagent.engines import Engine, nobody, open_engine
+from edgeagent.engines.accelerator import Accelerator
+from edgeagent.engines.child import Worker, open_child
+from edgeagent.engines.deadline import Deadline
+from edgeagent.engines.failover import Failover
+from edgeagent.engines.pool import Pool
 from edgeagent.engines.scripted import Scripted
 from edgeagent.errors import AcceleratorError
-from edgeagent.model import Bundle, bundles_folder, find_bundle
+from edgeagent.health import Health
+from edgeagent.model import Bundle, Device, bundles_folder, find_bundle
 
 Opener = Callable[[], Engine]
 
 
+TEST_MODELS = Path(__file__).parents[1] / "models"
+
+
 def bundle(name: str) -> Bundle:
-    return find_bundle(name, [bundles_folder()])
+    return find_bundle(name, [bundles_folder(), TEST_MODELS])
 
 
 def golden_of(name: str) -> Scripted:
@@ -26,28 +38,68 @@ def golden_of(name: str) -> Scripted:
     return Scripted(held, [golden.outputs for golden in goldens(held)])
 
 
+def in_a_child(name: str) -> Engine:
+    return open_child(bundle(name), "cpu", Worker("cpu", None), Deadline())
+
+
+def failover(name: str, there: bool) -> Failover:
+    """One that is on its device, or on the CPU because there is none."""
+    held = bundle(name)
+    compiled = replace(held, files={**held.files, "edgetpu": held.files["cpu"]})
+    clock = ManualClock()
+    accelerator = Accelerator("usb:0", lambda: [open_engine(compiled)], nobody, Health(), clock)
+    if there:
+        accelerator.attempt()
+    return Failover(compiled, open_engine(compiled), accelerator, clock)
+
+
 MEMBERS: dict[str, Opener] = {
     "cpu detector": lambda: open_engine(bundle("coco16-320")),
     "cpu extractor": lambda: open_engine(bundle("embed88-128")),
+    "cpu ssd": lambda: open_engine(bundle("squares-ssd")),
+    "cpu yolo v5": lambda: open_engine(bundle("squares-v5")),
+    "cpu yolo v8": lambda: open_engine(bundle("squares-v8")),
+    "cpu yolo dfl": lambda: open_engine(bundle("squares-dfl")),
+    "child detector": lambda: in_a_child("coco16-320"),
+    "child extractor": lambda: in_a_child("embed88-128"),
     "scripted by name": lambda: open_engine(bundle("coco16-320"), device="scripted"),
     "scripted detector": lambda: golden_of("coco16-320"),
+    "scripted ssd": lambda: golden_of("squares-ssd"),
     "scripted extractor": lambda: golden_of("embed88-128"),
+    "failover on its device": lambda: failover("coco16-320", there=True),
+    "failover on the cpu": lambda: failover("embed88-128", there=False),
+    "pool of one": lambda: Pool([open_engine(bundle("embed88-128"))]),
+    "pool of one failover": lambda: Pool([failover("embed88-128", there=True)]),
 }
 
 
-@pytest.fixture(params=list(MEMBERS.values()), ids=list(MEMBERS))
+@pytest.fixture
+def simulated(tpu: Worker, pair: Bundle) -> Engine:
+    return open_child(pair, "edgetpu", tpu, Deadline())
+
+
+@pytest.fixture(params=[*MEMBERS, "simulated"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    opened: Engine = request.param()
+    opener = MEMBERS.get(request.param)
+    opened: Engine = opener() if opener else request.getfixturevalue("simulated")
     yield opened
     opened.close()
 
 
 def test_it_says_what_it_is_and_what_it_runs(engine: Engine) -> None:
-    assert engine.name in {"cpu", "scripted"}
-    assert engine.file == engine.bundle.files["cpu"]
+    assert engine.name in {"cpu", "sim", "scripted"}
+    device: Device = "edgetpu" if engine.name == "sim" else "cpu"
+    assert engine.file == engine.bundle.files[device]
     assert engine.takes == engine.file.input
     assert engine.load_ms >= 0
     assert engine.first_ms >= 0
+    assert engine.ease == 1.0
+
+
+def test_a_seat_says_what_answered(engine: Engine) -> None:
+    with engine.seat() as seat:
+        seat.run()
+        assert (seat.name, seat.file) == (engine.name, engine.file)
 
 
 def test_the_input_is_as_the_manifest_says_and_can_be_written(engine: Engine) -> None:

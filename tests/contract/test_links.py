@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edgeagent.link import Ack, Link, MemoryLink
+from edgeagent.link import Ack, Link, MemoryLink, NoLink, Order
 
 Rig = tuple[Link, Callable[[], None], Callable[[], None]]
 """A link not yet started, what makes its connection, and what cuts it."""
@@ -80,6 +80,27 @@ def test_every_connection_has_another_number(rig: Rig) -> None:
     connect()
     until(link, lambda: link.up > 0)
     assert link.up != first
+
+
+def test_an_order_is_heard_and_answered_only_while_connected() -> None:
+    link, heard, order = MemoryLink(), list[Order](), Order("look", b"{}", correlation=b"7")
+    link.listen(heard.append)
+    link.start()
+    link.order(order)
+    assert not link.reply(order, b"no")
+    link.come_up()
+    link.order(order)
+    assert heard == [order]
+    assert link.reply(order, b"yes")
+    assert link.replies == [(order, b"yes")]
+    link.go_down()
+    assert not link.reply(order, b"no")
+
+
+def test_an_agent_without_a_broker_listens_to_nobody() -> None:
+    link = NoLink()
+    link.listen(print)
+    assert not link.reply(Order("look", b"{}"), b"no")
 
 
 def test_waking_ends_a_wait_that_has_not_begun(rig: Rig) -> None:

@@ -1,0 +1,231 @@
+"""Makes a bundle of a .tflite file: reads it, guesses what it is, runs it, writes all that down."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgeagent.adding.anatomy import Anatomy
+from edgeagent.adding.guess import Guess, check_outputs, guess, told
+from edgeagent.adding.labels import labels_within, read_labels
+from edgeagent.adding.manifest_text import FileText, ManifestText
+from edgeagent.adding.pair import SUFFIX, Fallback, find_pair, match_pair
+from edgeagent.adding.placing import placed
+from edgeagent.adding.showing import Shown, keep, show
+from edgeagent.decode import decode
+from edgeagent.decode.golden import THRESHOLD, goldens
+from edgeagent.engines import open_engine
+from edgeagent.errors import BundleError, UsageError
+from edgeagent.findings import Embedding, Finding
+from edgeagent.heads import Task
+from edgeagent.model import Bundle, Device, load_bundle
+from edgeagent.tensor import TensorSpec
+
+Range = Literal["0..1", "-1..1", "0..255"]
+
+RANGES: Mapping[Range, tuple[float, int]] = {
+    "0..1": (1 / 255, 0),
+    "-1..1": (1 / 128, 128),
+    "0..255": (1.0, 0),
+}
+"""What a float model may take for black and white, as the scale and zero point of a byte."""
+
+_FILES: Mapping[Device, str] = {"cpu": "model.tflite", "edgetpu": f"model{SUFFIX}.tflite"}
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an owner says of a model; what is left empty is found out."""
+
+    model: Path
+    edgetpu: Path | None = None
+    """The file compiled for the Edge TPU."""
+    labels: Path | None = None
+    name: str = ""
+    version: str = "1"
+    licence: str = "not stated"
+    origin: str = ""
+    task: Task | None = None
+    takes: Range | None = None
+    """What a float model's input is scaled to; a quantised one's takes bytes."""
+    fallback: Fallback = "cpu"
+    stills: tuple[Path, ...] = ()
+    """Pictures to try it on, which the bundle keeps; () takes those of the release."""
+    replace: bool = False
+    """Whether a bundle of this name may be there already."""
+
+
+def add(wish: Wish, into: Path, tell: Callable[[str], None]) -> Bundle:
+    """Make a bundle in the folder ``into``.
+
+    Args:
+        wish: the files, and what their owner knows of them.
+        into: where the bundles are.
+        tell: hears, a line at a time, what was found out.
+
+    Returns:
+        The bundle, in its place.
+
+    Raises:
+        ModelError: the model cannot be read, guessed or run; nothing was written.
+        UsageError: there is no place for it.
+    """
+    files = find_pair(wish.model, wish.edgetpu, wish.fallback, tell)
+    main = files.get("cpu") or files["edgetpu"]
+    name = _name(wish, main)
+    found = guess(main, _labels(wish, main), wish.task)
+    tell(_story(main, found))
+    taken = _taken(main, wish.takes)
+    shown = show(main, taken, wish.stills) if "cpu" in files else []
+    main, found = _completed(main, found, shown)
+    with placed(into, name, wish.replace) as folder:
+        _fill(folder, wish, name, files | {next(iter(files)): main}, found, taken)
+        keep(shown, found.roles, folder) if shown else tell(_UNSEEN)
+        _prove(folder, tell)
+    return load_bundle(into / name)
+
+
+_BLIND = (
+    "nothing was seen, so an Edge TPU would have nothing to be compared by: add it again with "
+    "--still FILE of what it is to see"
+)
+_UNSEEN = "without a file for the CPU it cannot be tried here, and has no golden pictures"
+
+
+def _name(wish: Wish, main: Anatomy) -> str:
+    stem = main.path.stem.removesuffix(SUFFIX)
+    name = wish.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", stem)[:64]
+    if not _NAME.fullmatch(name) or name.startswith("."):
+        raise UsageError(
+            f"--name {name}: a bundle is named by 1 to 64 of A-Z a-z 0-9 _ . - and not by a first ."
+        )
+    return name
+
+
+def _labels(wish: Wish, main: Anatomy) -> tuple[str, ...]:
+    return read_labels(wish.labels) if wish.labels else labels_within(main.path)
+
+
+def _story(main: Anatomy, found: Guess) -> str:
+    labels = f", {len(found.labels)} labels" if found.labels else ""
+    return (
+        f"{main.path.name}: takes {told(main.inputs[0].spec)}, {len(main.operators)} operators; "
+        f"{found.why}: {found.task} by the decoder {found.decoder}{labels}"
+    )
+
+
+def _taken(main: Anatomy, takes: Range | None) -> TensorSpec:
+    """Return the input, with what bytes are to a float one."""
+    spec = main.inputs[0].spec
+    if spec.dtype == "float32" and takes is None:
+        raise BundleError(
+            f"{main.path}: takes floats, and the file does not say which float is white; say "
+            f"--takes {', '.join(RANGES)} as it was trained. The Edge TPU takes quantised ones only"
+        )
+    if spec.dtype != "float32" and takes is not None:
+        raise UsageError(f"--takes {takes}: {main.path} takes {spec.dtype}, the bytes as they are")
+    if takes is None:
+        return spec
+    scale, zero_point = RANGES[takes]
+    return replace(spec, scale=scale, zero_point=zero_point)
+
+
+def _completed(main: Anatomy, found: Guess, shown: Sequence[Shown]) -> tuple[Anatomy, Guess]:
+    """Return both with what could only be known when the model had run."""
+    if not shown:
+        check_outputs(main, found)
+        return main, found
+    first = shown[0].outputs
+    ports = zip(main.outputs, first, strict=True)
+    outputs = tuple(replace(p, spec=replace(p.spec, shape=o.shape)) for p, o in ports)
+    main = replace(main, outputs=outputs)
+    check_outputs(main, found)
+    if found.decoder == "classify":
+        _check_shares(main, found, shown)
+    if found.decoder == "yolo" and outputs[0].spec.scale == 0 and _in_pixels(shown):
+        found = replace(found, params=replace(found.params, coordinates="pixels"))
+    return main, found
+
+
+def _check_shares(main: Anatomy, found: Guess, shown: Sequence[Shown]) -> None:
+    place = found.roles["scores"]
+    for one in shown:
+        scores = main.outputs[place].spec.dequantise(one.outputs[place])
+        if not (np.isfinite(scores).all() and scores.min() > -0.01 and scores.max() < 1.01):
+            raise BundleError(
+                f"{main.path}: gives scores of {scores.min():.3g} to {scores.max():.3g}, not of 0 "
+                "to 1; a classifier must end in a softmax"
+            )
+
+
+def _in_pixels(shown: Sequence[Shown]) -> bool:
+    """Say whether a float YOLO gives boxes in pixels: in fractions none is far beyond 1."""
+    rows = np.concatenate([one.outputs[0] for one in shown])
+    centred = rows[..., :4] if rows.shape[1] > rows.shape[2] else rows[:, :4]
+    return bool(np.abs(centred).max() > 4)
+
+
+def _fill(
+    folder: Path,
+    wish: Wish,
+    name: str,
+    files: Mapping[Device, Anatomy],
+    found: Guess,
+    taken: TensorSpec,
+) -> None:
+    """Write the models, the labels and the manifest."""
+    main = next(iter(files.values()))
+    manifest = ManifestText(
+        name, wish.version, found.task, found.decoder, wish.licence, wish.origin or _origin(main),
+        found.params, {device: _file(device, files, found, taken) for device in files},
+    )  # fmt: skip
+    for device, model in files.items():
+        (folder / _FILES[device]).write_bytes(model.path.read_bytes())
+    if found.labels:
+        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in found.labels))
+    (folder / "manifest.toml").write_text("\n".join(manifest.lines()) + "\n")
+
+
+def _origin(main: Anatomy) -> str:
+    return f"added from {main.path.name}"
+
+
+def _file(
+    device: Device, files: Mapping[Device, Anatomy], found: Guess, taken: TensorSpec
+) -> FileText:
+    main, model = next(iter(files.values())), files[device]
+    places = found.roles if model is main else match_pair(main, model, found)
+    outputs = {
+        role: replace(model.outputs[place].spec, shape=main.outputs[found.roles[role]].spec.shape)
+        for role, place in places.items()
+    }
+    entry = replace(taken, name=model.inputs[0].spec.name)
+    return FileText(_FILES[device], model.size_bytes, model.sha256, entry, outputs)
+
+
+def _prove(folder: Path, tell: Callable[[str], None]) -> None:
+    """Read the bundle as the agent will, and say what it sees."""
+    try:
+        bundle = load_bundle(folder)
+        if "cpu" in bundle.files:
+            open_engine(bundle, warm=False).close()
+    except BundleError as error:
+        raise BundleError(str(error).replace(f"{folder}/", f"{folder.name}: ")) from error
+    blind = True
+    for golden in goldens(bundle):
+        found = decode(bundle, bundle.files["cpu"], golden.outputs, THRESHOLD, top=3)
+        words = ", ".join(_word(one) for one in found[:5])
+        tell(f"shown {golden.name}: {words or f'nothing above {THRESHOLD}'}")
+        blind = blind and not found
+    if blind and "cpu" in bundle.files:
+        tell(_BLIND)
+
+
+def _word(one: Finding) -> str:
+    if isinstance(one, Embedding):
+        return f"a vector of {len(one.values)} bytes"
+    return f"{one.name} {one.score:.2f}"

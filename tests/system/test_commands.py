@@ -1,0 +1,254 @@
+"""Orders through a real broker, to the link and to the whole agent as its user starts it."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from edgeagent.link import Order
+from edgeagent.mqtt import MqttLink
+from edgeagent.sources import nobody
+
+from .conftest import Broker, Brokers, Ear, until
+from .test_link import PASSWORDS, PREFIX, WORDS, at, secret_file, with_password
+from .test_run import EDGEAGENT, Running
+
+SETTINGS = """\
+device = "pi"
+[[camera]]
+name = "yard"
+source = "synthetic"
+width = 320
+height = 240
+[model]
+name = "coco16-320"
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+tls = false
+protocol = "{{protocol}}"
+[commands]
+allow = ["look"]
+{more}
+"""
+
+
+class Boss:
+    """Somebody on the broker's side: orders, and hears what is answered."""
+
+    def __init__(self, port: int, protocol: str, user: str = "") -> None:
+        is_v5 = protocol == "5"
+        version = MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311
+        self.is_v5 = is_v5
+        self.heard: list[MQTTMessage] = []
+        self._there = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=version)
+        self._client.on_message = lambda *told: self.heard.append(told[-1])
+        self._client.on_subscribe = lambda *_: self._there.set()
+        if user:
+            self._client.username_pw_set(user, "hunter2")
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe("#", qos=1)
+        self._client.loop_start()
+        assert self._there.wait(5)
+
+    def order(self, topic: str, payload: bytes, retain: bool = False, reply_to: str = "") -> None:
+        properties = None
+        if self.is_v5 and reply_to:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.ResponseTopic, properties.CorrelationData = reply_to, b"17"
+        sent = self._client.publish(topic, payload, 1, retain, properties)
+        sent.wait_for_publish(5)
+
+    def answers(self, topic_end: str) -> list[dict[str, Any]]:
+        return [json.loads(m.payload) for m in self.heard if m.topic.endswith(topic_end)]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture(params=["5", "3.1.1"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def boss(broker: Broker, protocol: str) -> Iterator[Boss]:
+    boss = Boss(broker.port, protocol)
+    yield boss
+    boss.close()
+
+
+def test_a_link_hears_orders_and_answers_where_it_is_asked_to(
+    protocol: str, broker: Broker, boss: Boss
+) -> None:
+    boss.order(f"{PREFIX}/cmd/look", b"old", retain=True)
+    heard: list[Order] = []
+    link = MqttLink(at(broker, protocol=protocol), WORDS, nobody)
+    link.listen(heard.append)
+    assert not link.reply(Order("look", b""), b"{}")
+    link.start()
+    assert until(lambda: heard)
+    assert heard[0][:3] == ("look", b"old", True)
+    boss.order(f"{PREFIX}/cmd/look", b"new", reply_to="clients/7/res")
+    assert until(lambda: len(heard) == 2)
+    assert heard[1][:3] == ("look", b"new", False)
+    assert link.reply(heard[1], b'{"n": 7}')
+    end = "clients/7/res" if boss.is_v5 else f"{PREFIX}/res/look"
+    assert link.acknowledged() == []  # as the publisher does when it is woken
+    assert until(lambda: boss.answers(end) == [{"n": 7}])
+    if boss.is_v5:
+        (answer,) = [m for m in boss.heard if m.topic == end]
+        assert answer.properties is not None
+        assert answer.properties.CorrelationData == b"17"  # type: ignore[attr-defined]
+    link.stop()
+
+
+def test_the_acl_of_the_readme_lets_a_device_read_its_orders_and_no_others(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    broker = brokers(PASSWORDS + "\nacl_file {folder}/acl")
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rules = readme[readme.index("pattern read") :].split("```")[0]
+    (broker.folder / "acl").write_text(rules.replace("operator", "boss"))
+    with_password(broker)
+    secret = secret_file(tmp_path, "hunter2")
+    passwords = ["mosquitto_passwd", "-b", str(broker.folder / "passwords"), "boss", "hunter2"]
+    subprocess.run(passwords, check=True)
+    assert broker.process is not None
+    broker.process.send_signal(signal.SIGHUP)
+    heard: list[Order] = []
+    account = {"username": "door", "password_file": secret}
+    link = MqttLink(at(broker, **account), WORDS, nobody)
+    link.listen(heard.append)
+    link.start()
+    assert until(lambda: link.up)
+    boss = Boss(broker.port, "5", "boss")
+    boss.order("edge/v1/home/yard/cmd/look", b"{}")
+    boss.order(f"{PREFIX}/cmd/reboot", b"{}")
+    boss.order(f"{PREFIX}/cmd/look", b"{}")
+    assert until(lambda: heard)
+    assert [order.name for order in heard] == ["look"]
+    assert link.reply(heard[0], b'{"n": 7}')
+    assert link.acknowledged() == []  # as the publisher does when it is woken
+    assert until(lambda: boss.answers("/res/look") == [{"n": 7}])
+    link.stop()
+    boss.close()
+
+
+def test_a_link_that_nobody_listens_to_subscribes_to_nothing(broker: Broker) -> None:
+    link = MqttLink(at(broker), WORDS, nobody)
+    link.start()
+    assert until(lambda: link.up)
+    link.stop()
+    assert "cmd/" not in (broker.folder / "mosquitto.log").read_text()
+
+
+def test_one_who_hears_badly_does_not_end_the_link(broker: Broker) -> None:
+    heard: list[Order] = []
+
+    def hear(order: Order) -> None:
+        heard.append(order)
+        raise ZeroDivisionError
+
+    link, boss = MqttLink(at(broker), WORDS, nobody), Boss(broker.port, "5")
+    link.listen(hear)
+    link.start()
+    assert until(lambda: link.up)
+    for number in (1, 2):
+        boss.order(f"{PREFIX}/cmd/look", b"{}")
+        assert until(lambda n=number: len(heard) == n)  # type: ignore[misc]
+    assert link.up == 1
+    boss.close()
+    link.stop()
+
+
+@pytest.fixture
+def agent(tmp_path: Path, broker: Broker, protocol: str) -> Iterator[Running]:
+    running = Running(tmp_path)
+    running.write(broker.port, text=SETTINGS.replace("{{protocol}}", protocol))
+    running.start()
+    yield running
+    if running.process is not None:
+        running.process.kill()
+        running.process.wait(10)
+
+
+def watches(boss: Boss) -> None:
+    """Wait until the agent has its model, and soon after its camera."""
+    assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "engine_ready"], 30)
+    time.sleep(2.0)
+
+
+def test_the_agent_looks_now_says_so_and_answers_once_for_each_id(
+    agent: Running, broker: Broker, boss: Boss
+) -> None:
+    ear = Ear(broker.port)
+    topic = "edge/v1/home/pi/cmd/look"
+    watches(boss)
+    asked_s = time.monotonic()
+    boss.order(topic, b'{"id": "a1", "camera": "yard"}', reply_to="clients/7")
+    end = "clients/7" if boss.is_v5 else "/res/look"
+    assert until(lambda: boss.answers(end))
+    assert time.monotonic() - asked_s < 3.0
+    (answer,) = boss.answers(end)
+    schema = json.loads((resources.files("edgeagent.wire") / "answer.schema.json").read_text())
+    Draft202012Validator(schema).validate(answer)
+    assert (answer["ok"], answer["id"], list(answer["saw"])) == (True, "a1", ["yard"])
+
+    def looks() -> list[dict[str, Any]]:
+        return [m for m in ear.said("/evt/yard") if m["k"] == "look"]
+
+    assert until(looks)
+    assert looks()[0]["name"] == "a1"
+    assert sum(looks()[0]["n"].values()) == len(answer["saw"]["yard"]["cls"])
+    boss.order(topic, b'{"id": "a1", "camera": "yard"}', reply_to="clients/7")
+    assert until(lambda: len(boss.answers(end)) == 2)
+    boss.order(topic, b'{"id": "a2", "camera": "none"}', reply_to="clients/7")
+    assert until(lambda: len(boss.answers(end)) == 3)
+    assert not boss.answers(end)[2]["ok"]
+    assert len(looks()) == 1
+    assert agent.end() == 0
+    ear.close()
+
+
+@pytest.mark.parametrize("protocol", ["5"], indirect=True)
+def test_a_retained_order_is_reported_and_not_done(
+    agent: Running, broker: Broker, boss: Boss
+) -> None:
+    boss.order("edge/v1/home/pi/cmd/look", b'{"id": "a1"}', retain=True)
+    assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "command_ignored"], 20)
+    assert boss.answers("/res/look") == []
+
+
+@pytest.mark.parametrize("protocol", ["5"], indirect=True)
+def test_a_person_at_the_device_asks_with_glance(agent: Running, boss: Boss) -> None:
+    watches(boss)
+    command = [*EDGEAGENT, "glance", "--state", str(agent.folder / "state")]
+    told = run([*command, "yard"])
+    assert (told.returncode, told.stdout.split()[0]) == (0, "yard"), told.stderr
+    assert until(lambda: [m for m in boss.answers("/evt/yard") if m.get("name") == "local"])
+    wrong = run([*command, "none"])
+    assert (wrong.returncode, "there is yard" in wrong.stderr) == (64, True)
+
+
+def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+
+
+def test_where_no_agent_runs_glance_says_so(tmp_path: Path) -> None:
+    told = run([*EDGEAGENT, "glance", "--state", str(tmp_path)])
+    assert (told.returncode, "no agent runs here" in told.stderr) == (69, True)
