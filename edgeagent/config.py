@@ -230,7 +230,13 @@ class MqttConfig(Section, frozen=True):
     host: Annotated[str, part("Name or address of the broker; empty: keep all in the outbox.")] = ""
     port: Annotated[int, part("0: 8883 with TLS, 1883 without.", "", ge=0, le=65535)] = 0
     tls: Annotated[bool, part("Encrypt, and verify the broker's certificate and name.")] = True
-    ca_file: Annotated[str, part("Own CA, PEM; empty: the system's.")] = ""
+    ca_file: Annotated[str, part("Own CA, PEM, with its revocation list if any; empty: the system's.")] = ""
+    alpn: Annotated[str, part(
+        "Protocol named in the TLS handshake: x-amzn-mqtt-ca for AWS IoT on port 443.",
+        pattern=r"^[a-z0-9./-]{0,64}$")] = ""
+    websocket: Annotated[str, part(
+        "Path of the broker's WebSocket, such as /mqtt; empty: plain TCP.",
+        pattern=r"^(/[!-~]{0,127})?$")] = ""
     cert_file: Annotated[str, part("Client certificate, PEM.")] = ""
     key_file: Annotated[str, part("Its key, PEM, or credential:NAME.")] = ""
     username: Annotated[str, part("User at the broker.", max_length=256)] = ""
@@ -238,13 +244,13 @@ class MqttConfig(Section, frozen=True):
     prefix: Annotated[str, part(
         "Topics begin with it; {site} and {device} are filled in.",
         pattern=r"^[A-Za-z0-9_{}/.-]{1,128}$")] = "edge/v1/{site}/{device}"
-    protocol: Annotated[str, part('"5" or "3.1.1".', pattern=r"^(5|3\.1\.1)$")] = "5"
+    protocol: Annotated[str, part('"5", and 3.1.1 where the broker knows no other; or "3.1.1".', pattern=r"^(5|3\.1\.1)$")] = "5"
     keepalive_s: Annotated[int, part("Ping after so long without traffic.", "s", ge=5, le=3600)] = 60
     connect_s: Annotated[float, part("A connection not up by then is given up.", "s", ge=1, le=120)] = 15.0
     backoff_max_s: Annotated[float, part("Longest wait between attempts.", "s", ge=1, le=3600)] = 120.0
     inflight: Annotated[int, part("Messages on their way at once.", "", ge=1, le=1000)] = 20
     backlog_per_s: Annotated[float, live(
-        "Stored events sent a second while there are live ones.", "1/s", ge=0.1, le=10000)] = 200.0
+        "Stored events sent a second, at most; live ones go first.", "1/s", ge=0.1, le=10000)] = 200.0
 
 
 Command = Annotated[str, Meta(pattern="^(look)$")]

@@ -80,6 +80,8 @@ def _mqtt_faults(config: Config) -> Iterator[Fault]:
     mqtt = config.mqtt
     if bool(mqtt.cert_file) != bool(mqtt.key_file):
         yield "mqtt.key_file", "a client certificate needs both cert_file and key_file"
+    if mqtt.alpn and not mqtt.tls:
+        yield "mqtt.alpn", "is part of the TLS handshake; it needs tls = true"
     if unknown := set(re.findall(r"{(.*?)}", mqtt.prefix)) - {"site", "device"}:
         yield "mqtt.prefix", f"{{{unknown.pop()}}} is neither {{site}} nor {{device}}"
     elif mqtt.prefix.count("/") + 3 > MAX_SLASHES:

@@ -64,6 +64,9 @@ class Link(Protocol):
     def reply(self, order: Order, payload: bytes) -> bool:
         """Answer ``order``, at QoS 1 and not retained; not kept, and not sent again.
 
+        It takes its place in the window: it goes out when `acknowledged` is next called and there
+        is room; whoever waits is woken for that.
+
         Returns:
             False: there is no connection; who asks again will be answered again.
         """
@@ -91,7 +94,10 @@ class Link(Protocol):
         ...
 
     def announce(self) -> None:
-        """Say anew what this device is; every connect does so by itself. Any thread may ask."""
+        """Say anew what this device is; every connect does so by itself. Any thread may ask.
+
+        It goes out as `reply` does.
+        """
         ...
 
     def wait(self, timeout_s: float) -> None:

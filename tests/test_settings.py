@@ -175,6 +175,10 @@ def test_a_zone_that_came_or_went_is_a_change_to_be_taken_over_at_once() -> None
             "[mqtt]\ncert_file = 'a'",
             " mqtt.key_file: a client certificate needs both cert_file and key_file",
         ),
+        (
+            "[mqtt]\ntls = false\nalpn = 'mqtt'",
+            "3: mqtt.alpn: is part of the TLS handshake; it needs tls = true",
+        ),
         ("[[camera]]\nname = 'a'", " camera[0].address: a camera of kind 'video' needs an address"),
         (
             "[[camera]]\naddress = 'a.mp4'\ndetail = 'rtsp://eve:pw@a/0'",

@@ -6,22 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from edgeagent.config import MqttConfig
 from edgeagent.errors import CredentialError
 from edgeagent.findings import Notice
 from edgeagent.link import Ack, Hear, Order
-from edgeagent.mqtt.connection import STOP_S, Connection, Words
+from edgeagent.mqtt.backoff import Backoff
+from edgeagent.mqtt.client import Words
+from edgeagent.mqtt.connection import STOP_S, Connection
 
 _log = logging.getLogger(__name__)
 
-FIRST_BACKOFF_S = 1.0
-"""Bound of the first wait; each further one is twice as long, up to ``backoff_max_s``."""
-SOUND_S = 60.0
-"""A connection that lasted so long is sound: the next wait begins at the first bound again."""
-TAKEN_OVER = 142
-"""Reason code 0x8E, Session taken over (MQTT 5.0, 3.14.2.1): another device has our client id."""
-TAKEN_OVER_S = 60.0
-"""How long, at least, we leave the session to the one that took it over."""
+UNSUPPORTED_VERSION = 132
+"""Reason code 0x84, Unsupported protocol version; paho's, too, for a broker's of before MQTT 5."""
 LOOK_S = 0.5
 """How often the link's thread looks whether its connection is still alive."""
 
@@ -44,15 +42,15 @@ class MqttLink:
             config: the ``[mqtt]`` table; ``host`` is not empty.
             words: what is said for the device itself.
             tell: hears of ``lost`` and ``back``, once each way, in the link's thread.
-            draw: picks the wait between 0 and its bound (full jitter).
+            draw: picks each wait between its bounds.
         """
-        self._config, self._words, self._tell, self._draw = config, words, tell, draw
+        self._config, self._words, self._tell = config, words, tell
         self._stop = threading.Event()
         self._changed = threading.Event()
         self._connection: Connection | None = None
         self._hear: Hear | None = None
         self._number = 0
-        self._tries = 0
+        self._backoff = Backoff(config.backoff_max_s, draw)
         self._is_lost = False
         self._thread = threading.Thread(target=self._live, name="link", daemon=True)
 
@@ -103,9 +101,6 @@ class MqttLink:
     def stop(self) -> None:
         """See `Link.stop`."""
         self._stop.set()
-        connection = self._connection
-        if connection is not None and connection.is_up:
-            connection.say_stopped()
         if self._thread.is_alive():
             self._thread.join(2 * STOP_S)
 
@@ -115,10 +110,8 @@ class MqttLink:
             why, code = self._connect_and_stay()
             if self._stop.is_set():
                 return
-            self._say_lost(why)
-            if time.monotonic() - began_s > SOUND_S:
-                self._tries = 0
-            self._stop.wait(self._backoff_s(code))
+            self._say_lost(why + self._fall_back(code))
+            self._stop.wait(self._backoff.wait_s(time.monotonic() - began_s, code))
 
     def _connect_and_stay(self) -> tuple[str, int]:
         """Hold one connection until it ends; return why it did, and the reason code."""
@@ -134,15 +127,18 @@ class MqttLink:
             connection.why = f"no answer within {self._config.connect_s:g} s"
         while connection.alive() and not self._stop.wait(LOOK_S):
             pass
+        if self._stop.is_set() and connection.is_up:
+            connection.say_stopped()
         connection.drop()
         self.wake()
         return connection.why, connection.code
 
-    def _backoff_s(self, code: int) -> float:
-        bound_s = min(FIRST_BACKOFF_S * 2**self._tries, self._config.backoff_max_s)
-        self._tries = min(self._tries + 1, 32)
-        least_s = TAKEN_OVER_S if code == TAKEN_OVER else 0.0
-        return least_s + self._draw(0.0, bound_s)
+    def _fall_back(self, code: int) -> str:
+        """Go on with MQTT 3.1.1 where the broker knows no other; return what to say of it."""
+        if code != UNSUPPORTED_VERSION or self._config.protocol != "5":
+            return ""
+        self._config = msgspec.structs.replace(self._config, protocol="3.1.1")
+        return "; MQTT 3.1.1 is tried"
 
     def _say_lost(self, why: str) -> None:
         _log.info("link: %s", why)

@@ -8,9 +8,6 @@ from edgeagent.config import MqttConfig
 from edgeagent.outbox import Cursor, Letter, Outbox
 from edgeagent.rate import Bucket
 
-LIVE_S = 1.0
-"""The backlog is held back for so long after a live letter."""
-
 
 class Parcel(NamedTuple):
     """A letter on its way out."""
@@ -32,7 +29,6 @@ class Lanes:
         self._live: deque[Parcel] = deque()
         self._backlog: deque[Parcel] = deque()
         self._retries: deque[tuple[float, Parcel]] = deque()
-        self._live_sent_s = float("-inf")
         self.retune(config)
         self.rewind()
 
@@ -47,6 +43,7 @@ class Lanes:
         """Begin anew: all that is stored and not acknowledged now is backlog."""
         self._live.clear()
         self._backlog.clear()
+        self._is_paid = False
         self._live_cursor, self._backlog_cursor = self._outbox.cursors()
 
     def forget_retries(self) -> None:
@@ -70,6 +67,7 @@ class Lanes:
     def put_back(self, parcel: Parcel) -> None:
         """Take back what could not be sent now: it is the first of its lane."""
         (self._backlog if parcel.hist else self._live).appendleft(parcel)
+        self._is_paid |= parcel.hist
 
     def next(self, now_s: float, flying: Iterable[Parcel], is_capped: bool) -> Parcel | None:
         """Return what is to be sent now, None if nothing is.
@@ -77,19 +75,18 @@ class Lanes:
         Args:
             now_s: monotonic seconds.
             flying: what is on its way already, and is not to be sent a second time.
-            is_capped: hold the backlog back while there are live letters.
+            is_capped: hold the backlog to its pace.
         """
         if self._retries and self._retries[0][0] <= now_s:
             return self._retries.popleft()[1]
         if not self._live:
             self._live += self._fetch(self._live_cursor, False, flying)
         if self._live:
-            self._live_sent_s = now_s
             return self._live.popleft()
         if not self._backlog:
             self._backlog += self._fetch(self._backlog_cursor, True, flying)
-        is_free = not is_capped or now_s - self._live_sent_s >= LIVE_S
-        if self._backlog and (is_free or self._pace.take(now_s)):
+        if self._backlog and (self._is_paid or not is_capped or self._pace.take(now_s)):
+            self._is_paid = False
             return self._backlog.popleft()
         return None
 

@@ -25,12 +25,17 @@ BOOT = "1-0badcafe"
 class Chain:
     """Outbox, publisher and link as the supervisor puts them together, and one who puts."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, ca_file: str = "") -> None:
         self.clock, self.health = SystemClock(), Health()
         self.told: list[Notice] = []
         self.outbox = Outbox.open(folder, BOOT, OutboxConfig(), self.told.append)
         config = MqttConfig(
-            host="127.0.0.1", port=port, tls=False, connect_s=3.0, backoff_max_s=0.5
+            host="127.0.0.1",
+            port=port,
+            tls=bool(ca_file),
+            ca_file=ca_file,
+            connect_s=3.0,
+            backoff_max_s=0.5,
         )
         words = Words("edge/v1/home/pi", "a1b2", lambda s: f'{{"s":"{s}"}}'.encode(), lambda: b"{}")
         self.link = MqttLink(config, words, self.told.append)

@@ -108,6 +108,7 @@ def test_a_link_hears_orders_and_answers_where_it_is_asked_to(
     assert heard[1][:3] == ("look", b"new", False)
     assert link.reply(heard[1], b'{"n": 7}')
     end = "clients/7/res" if boss.is_v5 else f"{PREFIX}/res/look"
+    assert link.acknowledged() == []  # as the publisher does when it is woken
     assert until(lambda: boss.answers(end) == [{"n": 7}])
     if boss.is_v5:
         (answer,) = [m for m in boss.heard if m.topic == end]
@@ -142,6 +143,7 @@ def test_the_acl_of_the_readme_lets_a_device_read_its_orders_and_no_others(
     assert until(lambda: heard)
     assert [order.name for order in heard] == ["look"]
     assert link.reply(heard[0], b'{"n": 7}')
+    assert link.acknowledged() == []  # as the publisher does when it is woken
     assert until(lambda: boss.answers("/res/look") == [{"n": 7}])
     link.stop()
     boss.close()

@@ -16,6 +16,7 @@ from edgeagent.config import MqttConfig
 from edgeagent.findings import Notice
 from edgeagent.link import Ack
 from edgeagent.mqtt import MqttLink, Words
+from scripts.benches.fire.proxy import Proxy
 
 from .conftest import Broker, Brokers, Ear, free_port, until
 
@@ -201,6 +202,74 @@ def test_a_message_above_the_brokers_limit_is_refused_and_the_link_lives(
             Ack(6, 16),
         ]  # 16: taken, nobody has subscribed
         assert told == []
+
+
+def test_a_window_of_one_is_kept_from_the_birth_on(brokers: Brokers) -> None:
+    broker = brokers("allow_anonymous true\nmax_inflight_messages 1")
+    broker.start()
+    with witnessed(broker) as proxy, linked(config_for(proxy)) as (link, _):
+        assert until(lambda: link.up)
+        tokens = iter(range(1, 30))
+        assert until(lambda: link.publish("evt/yard", b"x", next(tokens)))
+        link.announce()
+        acks = answers(link, 1)
+        assert until(lambda: link.acknowledged() or link.publish("evt/yard", b"x", 99))
+        assert [ack.taken for ack in acks] == [True]
+    topics = [sent.topic.removeprefix(f"{PREFIX}/") for sent in proxy.sent]
+    assert topics[:2] == ["info", "status"]
+    assert topics.count("info") == 2
+    assert [visit.most_flying for visit in proxy.visits] == [1]
+
+
+def test_a_birth_and_a_stat_above_the_brokers_limit_do_not_cost_the_connection(
+    brokers: Brokers,
+) -> None:
+    broker = brokers("allow_anonymous true\nmax_packet_size 300")
+    broker.start()
+    words = Words(PREFIX, WORDS.client_id, WORDS.status, lambda: b"x" * 400)
+    with linked(at(broker), words) as (link, told):
+        assert until(lambda: link.up)
+        assert link.publish("stat", b"x" * 400, None)
+        assert link.publish("evt/yard", b"x", 1)
+        assert [ack.taken for ack in answers(link, 1)] == [True]
+        assert told == []
+
+
+def test_a_broker_of_before_mqtt_5_is_spoken_to_in_its_own(broker: Broker, ear: Ear) -> None:
+    with witnessed(broker) as proxy:
+        proxy.is_old = True
+        with linked(config_for(proxy)) as (link, told):
+            assert until(lambda: link.up)
+            assert link.publish("evt/yard", b'{"n": 7}', 1)
+            assert answers(link, 1) == [Ack(1, 0)]
+    assert [visit.level for visit in proxy.visits] == [0, 4]
+    assert told[0].why == (
+        "the broker refused us: Unsupported protocol version; MQTT 3.1.1 is tried"
+    )
+    assert until(lambda: [m["s"] for m in ear.said("/status")] == ["online", "stopped"])
+
+
+@contextmanager
+def witnessed(broker: Broker) -> Iterator[Proxy]:
+    proxy = Proxy("127.0.0.1", free_port(), broker.port)
+    proxy.open()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+def config_for(proxy: Proxy) -> MqttConfig:
+    return msgspec.structs.replace(CONFIG, port=proxy.port)
+
+
+def test_why_there_is_no_connection_is_told() -> None:
+    with linked(msgspec.structs.replace(CONFIG, port=free_port())) as (_, told):
+        assert until(lambda: told)
+        assert told[0].why == "no connection: [Errno 111] Connection refused"
+    with linked(msgspec.structs.replace(CONFIG, host="nowhere.invalid")) as (_, told):
+        assert until(lambda: told)
+        assert told[0].why.startswith("no connection: no such name (")
 
 
 def authority(folder: Path, host: str) -> None:

@@ -1,0 +1,65 @@
+"""A paho client as the settings ask for it, and the thread it runs in."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from edgeagent.config import MqttConfig
+from edgeagent.credentials import read_secret
+from edgeagent.tls import tls_context
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the link says for the device itself: retained, at QoS 1, outside the outbox."""
+
+    prefix: str
+    """All topics begin with it: ``edge/v1/home/door``."""
+    client_id: str
+    status: Callable[[str], bytes]
+    """Payload of ``status`` for ``online``, ``stopped`` or ``offline`` (the will)."""
+    info: Callable[[], bytes]
+
+
+def make_client(config: MqttConfig, words: Words) -> Client:
+    """Return a client with credentials, encryption and will, that calls nobody back yet.
+
+    Raises:
+        CredentialError: a password, key or certificate will not do.
+    """
+    is_v5 = config.protocol == "5"
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=words.client_id,
+        protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
+        clean_session=None if is_v5 else True,
+        reconnect_on_failure=False,
+        transport="websockets" if config.websocket else "tcp",
+    )
+    if config.websocket:
+        client.ws_set_options(config.websocket)
+    if config.username:
+        client.username_pw_set(config.username, read_secret(config.password_file).reveal())
+    if config.tls:
+        client.tls_set_context(tls_context(config))
+    client.will_set(f"{words.prefix}/status", words.status("offline"), qos=1, retain=True)
+    client.max_inflight_messages_set(config.inflight + 2)
+    client.connect_timeout = config.connect_s
+    return client
+
+
+def begin(client: Client, config: MqttConfig, client_id: str) -> threading.Thread | None:
+    """Begin to connect; return the client's thread, None if it has ended already."""
+    port = config.port or (8883 if config.tls else 1883)
+    before = set(threading.enumerate())
+    if config.protocol == "5":
+        client.connect_async(config.host, port, config.keepalive_s, clean_start=True)
+    else:
+        client.connect_async(config.host, port, config.keepalive_s)
+    client.loop_start()
+    name = f"paho-mqtt-client-{client_id}"
+    begun = (t for t in threading.enumerate() if t not in before and t.name == name)
+    return next(begun, None)
