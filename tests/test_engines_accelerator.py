@@ -115,7 +115,13 @@ def test_a_loss_is_told_once_with_its_cause_and_so_is_the_return(life: Life) -> 
     snapshot = life.health.snapshot()
     assert snapshot.states == {}
     assert snapshot.counters == {"tpu_lost_total.abort": 1}
-    assert snapshot.gauges == {"tpu.usb:0": 1}
+    assert snapshot.gauges == {"tpu.usb:0": 1, "tpu_open_s.usb:0": 0.0}
+
+
+def test_how_long_the_last_opening_took_is_a_gauge(life: Life) -> None:
+    life.port.meanwhile = lambda: life.clock.advance(1.5)
+    life.accelerator.attempt()
+    assert life.health.snapshot().gauges["tpu_open_s.usb:0"] == 1.5
 
 
 def test_tries_that_fail_are_not_told_however_many_and_whatever_of(

@@ -188,11 +188,13 @@ class Accelerator:
         if not (is_blind or self._present()):
             self._failed(AcceleratorError("no such device is plugged in", cause="no_device"))
             return False
+        began_s = self._clock.mono_s()
         try:
             engines = self._open()
         except Exception as error:  # noqa: BLE001  no fault may end the only thread that comes back
             self._failed(error)
             return False
+        self._health.gauge(f"tpu_open_s.{self.name}", self._clock.mono_s() - began_s)
         return self._take(engines)
 
     def release(self) -> None:

@@ -3,9 +3,10 @@
 The whole agent (supervisor, camera, outbox) looks at the clip that ships, each frame of it, with
 the detector on a simulated Edge TPU: a real delegate in a real child process. A round is one fault
 and the return from it. Bars, each round: no longer without a look than the deadline and 1 s; no
-frame without an answer; back on the device within the longest wait and `OPEN_S` after the device
-is well. Over all rounds: descriptors, threads, processes and shared memory as at the start,
-anonymous memory within `LEAK_KB`.
+frame without an answer; the opening that brings the device back begun within the longest wait
+after it is well (how long it takes is the machine's affair, and shown). Over all rounds:
+descriptors, threads, processes and shared memory as at the start, anonymous memory within
+`LEAK_KB`.
 """
 
 import argparse
@@ -28,10 +29,10 @@ from scripts.benches.faults import DEADLINE_S, FAULTS, FPS, RETRY_S, Trial, tria
 from tests.edgetpu_sim import build  # noqa: E402
 from tests.leaks import LEAK_KB, READINGS, Held, held  # noqa: E402
 
-OPEN_S = 3.0
-"""To start a process, load the model and compare its answers, on a busy machine."""
 UNSEEN_S = DEADLINE_S + 1.0
-RETURN_S = RETRY_S + OPEN_S
+SLACK_S = 0.5
+"""A thread whose wait is over may have to wait for a CPU, too."""
+WAIT_S = RETRY_S + SLACK_S
 
 
 @dataclass(slots=True)
@@ -43,7 +44,10 @@ class Row:
     """The longest without a look, beyond the time from frame to frame."""
     answered: int = 0
     """Rounds in which no frame that was asked about went without an answer."""
-    returns_s: list[float] = field(default_factory=list)
+    waits_s: list[float] = field(default_factory=list)
+    """From when the device was well until the opening that brought it back began."""
+    openings_s: list[float] = field(default_factory=list)
+    """How long that took, until the device was in use."""
 
     @property
     def frames(self) -> int:
@@ -51,14 +55,9 @@ class Row:
         return round(self.unseen_s * FPS)
 
     @property
-    def return_s(self) -> float:
-        """The slowest return."""
-        return max(self.returns_s, default=0.0)
-
-    @property
     def met(self) -> bool:
         """Whether every round met its bars."""
-        is_quick = self.unseen_s <= UNSEEN_S and self.return_s <= RETURN_S
+        is_quick = self.unseen_s <= UNSEEN_S and max(self.waits_s, default=0.0) <= WAIT_S
         return is_quick and self.answered == self.rounds
 
 
@@ -73,7 +72,9 @@ def run_round(trial: Trial, name: str, row: Row) -> None:
         trial.until(lambda: agent.told("lost") > lost)
         well_s = max(well(), agent.told_s["lost"][lost])
         trial.until(lambda: agent.told("back") > lost)
-        row.returns_s.append(agent.told_s["back"][lost] - well_s)
+        row.openings_s.append(agent.opening_s)
+        # A try under way when it is plugged in began before that.
+        row.waits_s.append(max(agent.told_s["back"][lost] - agent.opening_s - well_s, 0.0))
     runs = trial.counted("runs_total.sim")
     trial.until(lambda: trial.counted("runs_total.sim") > runs)
     row.rounds += 1
@@ -140,16 +141,15 @@ def table(rows: Mapping[str, Row], before: Left, after: Left, causes: Mapping[st
     """Return the result for a person."""
     lines = [
         f"EDGETPU-SIM, deadline {DEADLINE_S:g} s, retry {RETRY_S:g} s; bars: {UNSEEN_S:g} s "
-        f"unseen, all answered, back within {RETURN_S:g} s",
+        f"unseen, all answered, tried within {WAIT_S:g} s",
         f"{'fault':<18}{'rounds':>7}{'worst unseen s':>16}{'frames':>8}{'answered':>10}"
-        f"{'return p50':>12}{'worst s':>9}",
+        f"{'wait p50':>10}{'worst s':>9}{'open p50':>10}{'worst s':>9}",
     ]
     for name, row in sorted(rows.items()):
-        p50_s = f"{median(row.returns_s):.2f}" if row.returns_s else "-"
-        worst_s = f"{row.return_s:.2f}" if row.returns_s else "-"
         lines.append(
-            f"{name:<18}{row.rounds:>7}{row.unseen_s:>16.2f}{row.frames:>8}"
-            f"{row.answered:>10}{p50_s:>12}{worst_s:>9}{'' if row.met else '  MISSED'}"
+            f"{name:<18}{row.rounds:>7}{row.unseen_s:>16.2f}{row.frames:>8}{row.answered:>10}"
+            f"{_spread(row.waits_s, 10)}{_spread(row.openings_s, 10)}"
+            f"{'' if row.met else '  MISSED'}"
         )
     lines.append("losses by cause: " + ", ".join(f"{c} {n}" for c, n in sorted(causes.items())))
     for when, one in (("start", before), ("end", after)):
@@ -158,6 +158,13 @@ def table(rows: Mapping[str, Row], before: Left, after: Left, causes: Mapping[st
             f"threads {one.own.threads}, processes {one.processes}, shared memory {one.shared}"
         )
     return "\n".join([*lines, *(f"LEFT BEHIND: {what}" for what in grown(before, after))])
+
+
+def _spread(times_s: list[float], width: int) -> str:
+    """Return median and worst."""
+    if not times_s:
+        return f"{'-':>{width}}{'-':>9}"
+    return f"{median(times_s):>{width}.2f}{max(times_s):>9.2f}"
 
 
 def main() -> int:

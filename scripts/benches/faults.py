@@ -23,7 +23,8 @@ from tests.edgetpu_sim import build  # noqa: E402
 from tests.edgetpu_sim.simulator import Kind, Simulator  # noqa: E402
 
 FPS = 10.0
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
+"""The least that the agent allows where the settings name none."""
 RETRY_S = 1.0
 """The least that the settings take, so that many rounds end in a tolerable time."""
 PATIENCE_S = 60.0
@@ -35,6 +36,8 @@ class Agent(Supervisor):
 
     def __init__(self, config: Config, state: Path, bus: Simulator) -> None:
         self.told_s: dict[str, list[float]] = {}
+        self.opening_s = 0.0
+        """How long the opening took that brought the device back."""
         super().__init__(
             config, None, state, SystemClock(), lambda: find_devices(bus.sysfs, bus.dev)
         )
@@ -43,6 +46,8 @@ class Agent(Supervisor):
         """Note when, then do as always."""
         if notice.part == "tpu":
             self.told_s.setdefault(notice.what, []).append(time.monotonic())
+        if notice.what == "back":
+            self.opening_s = self.health.snapshot().gauges["tpu_open_s.usb:0"]
         super().tell(notice)
 
     def told(self, what: str) -> int:
