@@ -269,11 +269,17 @@ class OutboxConfig(Section, frozen=True):
 
     folder: Annotated[str, start("Where; empty: $STATE_DIRECTORY/outbox or ~/.local/state/edgeagent/outbox.")] = ""
     max_bytes: Annotated[int, live(
-        "Most that is kept; the oldest goes first.", "bytes", ge=262144, le=1 << 40)] = 67108864
+        "Most that is kept, notices included; the oldest events go first.", "bytes", ge=262144, le=1 << 40)] = 67108864
     segment_bytes: Annotated[int, live(
         "Size of one file of the log.", "bytes", ge=4096, le=1 << 26)] = 262144
+    max_age_days: Annotated[float, live(
+        "What is older goes unsent, and is announced; 0: nothing is too old. Notices stay.", "days", ge=0, le=3650)] = 90.0
     sync_s: Annotated[float, live(
-        "Most that a power cut may take; 0 syncs each event.", "s", ge=0, le=3600)] = 5.0
+        "Most that a power cut may take, at least a second; 0 syncs each event.", "s", ge=0, le=3600)] = 5.0
+    hot_folder: Annotated[str, start(
+        "In memory, as /dev/shm/edgeagent: events begin there, and only those not sent in time reach the disk. Empty: all do.")] = ""
+    hot_s: Annotated[float, live(
+        "Events in hot_folder are sent within that time or written to the disk; a power cut may take as much.", "s", ge=1, le=3600)] = 30.0
 
 
 class HealthConfig(Section, frozen=True):

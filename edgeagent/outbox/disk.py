@@ -1,61 +1,84 @@
-"""The two calls by which the outbox writes, so that a full or failing disk can be had for tests."""
+"""The calls by which the outbox touches a disk, so that a failing one can be had for tests."""
 
-import errno
 import os
+from pathlib import Path
 from typing import Protocol
 
 
 class Disk(Protocol):
-    """Writes and syncs open files. Called under the outbox's lock, except ``sync``."""
+    """All that the outbox does to files. Safe to call from any thread.
+
+    Every call may raise OSError; what it was to do is then not done, or done in part.
+    """
+
+    def open(self, path: Path, flags: int) -> int:
+        """Return a descriptor; a file that is made is its owner's alone."""
+        ...
 
     def write(self, fd: int, data: bytes) -> int:
-        """Append ``data``; return how many bytes went in, which may be fewer.
+        """Append ``data``; return how many bytes went in, which may be fewer."""
+        ...
 
-        Raises:
-            OSError: none did.
-        """
+    def write_at(self, fd: int, data: bytes, at: int) -> int:
+        """Write over what is at offset ``at``; return how many bytes went in."""
+        ...
+
+    def read(self, fd: int, size: int, at: int) -> bytes:
+        """Return up to ``size`` bytes from offset ``at`` on."""
+        ...
+
+    def cut(self, fd: int, size: int) -> None:
+        """Make the file ``size`` bytes long."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Delete a file."""
         ...
 
     def sync(self, fd: int) -> None:
-        """Return when what was written will survive a power cut.
+        """Return when what is in the file will survive a power cut."""
+        ...
 
-        Raises:
-            OSError: it may not.
-        """
+    def sync_folder(self, folder: Path) -> None:
+        """Return when files made and deleted in the folder are so after a power cut."""
         ...
 
 
 class RealDisk:
     """The machine's own."""
 
+    def open(self, path: Path, flags: int) -> int:
+        """See `Disk.open`."""
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
     def write(self, fd: int, data: bytes) -> int:
         """See `Disk.write`."""
         return os.write(fd, data)
+
+    def write_at(self, fd: int, data: bytes, at: int) -> int:
+        """See `Disk.write_at`."""
+        return os.pwrite(fd, data, at)
+
+    def read(self, fd: int, size: int, at: int) -> bytes:
+        """See `Disk.read`."""
+        return os.pread(fd, size, at)
+
+    def cut(self, fd: int, size: int) -> None:
+        """See `Disk.cut`."""
+        os.ftruncate(fd, size)
+
+    def remove(self, path: Path) -> None:
+        """See `Disk.remove`."""
+        path.unlink()
 
     def sync(self, fd: int) -> None:
         """See `Disk.sync`; fdatasync(2)."""
         os.fdatasync(fd)
 
-
-class SmallDisk(RealDisk):
-    """A disk with so much room and no more: ``room_bytes`` may be changed at any time."""
-
-    def __init__(self, room_bytes: int) -> None:
-        self.room_bytes = room_bytes
-        self.writes = 0
-        """How often something was written."""
-        self.syncs = 0
-
-    def write(self, fd: int, data: bytes) -> int:
-        """See `Disk.write`; like a real one, the last write may go in partly."""
-        if self.room_bytes <= 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = super().write(fd, data[: self.room_bytes])
-        self.room_bytes -= written
-        self.writes += 1
-        return written
-
-    def sync(self, fd: int) -> None:
-        """See `Disk.sync`."""
-        self.syncs += 1
-        super().sync(fd)
+    def sync_folder(self, folder: Path) -> None:
+        """See `Disk.sync_folder`."""
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

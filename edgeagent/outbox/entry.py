@@ -4,17 +4,18 @@ A file begins with 64 bytes of header; then come entries: mark, kind, length, CR
 The CRC covers all but the mark, so that neither a wrong length nor a wrong seq passes for right.
 """
 
-import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-VERSION = 1
+VERSION = 2
+"""What is written. Since 1: notices in files of their own, the day in the header, three kinds."""
+READABLE = (1, VERSION)
 _MAGIC = b"EAOB"
 _MARK = b"\xea\x9e"
 
-_HEADER = struct.Struct("<4sBBxxQQ36sI")
+_HEADER = struct.Struct("<4sBBHQQ36sI")
 HEADER_BYTES = _HEADER.size
 _HEAD = struct.Struct("<2sBIIQ")
 _COVERED = struct.Struct("<BIQ")
@@ -26,8 +27,13 @@ RECORD_MAX_BYTES = 65536
 _CHUNK_BYTES = 16384
 _CHUNK_MAX_BYTES = 2 * (RECORD_MAX_BYTES + ENTRY_BYTES)
 
-KINDS = ("notice", "motion", "object", "label", "vector", "start", "gap")
-"""What the kind byte says; whatever is not named here is a notice."""
+KINDS = (
+    *("notice", "motion", "object", "label", "vector", "start", "gap"),
+    *("zone", "cross", "count"),
+)
+"""What the kind byte says, only ever longer; whatever is not named here is a notice."""
+NOTICES = ("notice", "start", "gap")
+"""Kinds that are the agent's own story, not what it saw."""
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 
@@ -41,6 +47,8 @@ class Header(NamedTuple):
     """Seq of the file's first entry."""
     after: int
     """One more than the last seq in the file before, of the same boot; else as ``first``."""
+    day: int = 0
+    """Days from 1970 to when the file was begun; 0: nobody knew, or it is of version 1."""
 
 
 class Entry(NamedTuple):
@@ -57,7 +65,9 @@ class Entry(NamedTuple):
 def pack_header(header: Header) -> bytes:
     """Return the 64 bytes a segment file begins with."""
     name = header.boot.encode("ascii")
-    bare = _HEADER.pack(_MAGIC, header.version, len(name), header.first, header.after, name, 0)
+    bare = _HEADER.pack(
+        *(_MAGIC, header.version, len(name), header.day, header.first, header.after, name, 0)
+    )
     return bare[:-4] + struct.pack("<I", zlib.crc32(bare[:-4]))
 
 
@@ -65,10 +75,15 @@ def parse_header(data: bytes) -> Header | None:
     """Return the header at the start of ``data``, None if it is short, foreign or damaged."""
     if len(data) < HEADER_BYTES:
         return None
-    magic, version, length, first, after, name, crc = _HEADER.unpack_from(data)
+    magic, version, length, day, first, after, name, crc = _HEADER.unpack_from(data)
     if magic != _MAGIC or crc != zlib.crc32(data[: HEADER_BYTES - 4]):
         return None
-    return Header(version, name[:length].decode("ascii", "replace"), first, after)
+    return Header(version, name[:length].decode("ascii", "replace"), first, after, day)
+
+
+def is_notice(kind: str) -> bool:
+    """Return whether an event of that kind belongs to the notices."""
+    return kind in NOTICES or kind not in _CODES
 
 
 def pack_entry(seq: int, kind: str, record: bytes) -> bytes:
@@ -96,11 +111,15 @@ def parse_entry(data: bytes, at: int, base: int) -> Entry | None:
     return Entry(base + at, base + body + size, seq, KINDS[code], record)
 
 
-def walk(fd: int, offset: int, end: int) -> Iterator[Entry]:
+Read = Callable[[int, int], bytes]
+"""Returns up to so many bytes from an offset on."""
+
+
+def walk(read: Read, offset: int, end: int) -> Iterator[Entry]:
     """Yield every whole entry between two offsets of a file, stepping over damage.
 
     Where an entry's ``start`` is not the ``end`` of the one before, the bytes between are damaged.
-    Holds at most two entries of the largest size in memory.
+    Ends where the file does. Holds at most two entries of the largest size in memory.
 
     Raises:
         OSError: the file cannot be read.
@@ -109,7 +128,9 @@ def walk(fd: int, offset: int, end: int) -> Iterator[Entry]:
     while offset < end:
         entry = parse_entry(data, offset - base, base)
         if entry is None:
-            data, base = _refill(fd, offset, end)
+            data, base = _refill(read, offset, end)
+            if not data:
+                return
             entry = parse_entry(data, 0, base)
         if entry is None:
             offset += _step_over(data, is_last=base + len(data) >= end)
@@ -118,11 +139,11 @@ def walk(fd: int, offset: int, end: int) -> Iterator[Entry]:
         yield entry
 
 
-def _refill(fd: int, offset: int, end: int) -> tuple[bytes, int]:
+def _refill(read: Read, offset: int, end: int) -> tuple[bytes, int]:
     """Read on from ``offset``: little first, and as much as an entry can be if that is short."""
-    data = os.pread(fd, min(_CHUNK_BYTES, end - offset), offset)
+    data = read(min(_CHUNK_BYTES, end - offset), offset)
     if len(data) == _CHUNK_BYTES and parse_entry(data, 0, offset) is None:
-        data = os.pread(fd, min(_CHUNK_MAX_BYTES, end - offset), offset)
+        data = read(min(_CHUNK_MAX_BYTES, end - offset), offset)
     return data, offset
 
 

@@ -9,13 +9,13 @@ from edgeagent.event import Event, When
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True):
-    """Seqs of one boot that will never come."""
+    """Seqs of one boot that will never come, but for those that are in the other log."""
 
     boot: str
     first: int
     last: int
     why: str
-    """``full``, ``damaged``, ``refused``, or ``disk`` (it refused and the ring was full)."""
+    """``full``, ``old``, ``damaged``, ``refused``, or ``disk`` (it refused; memory was full)."""
 
     def record(self, when: When) -> bytes:
         """Return the record of the event that announces it."""
@@ -84,6 +84,10 @@ class Gaps:
     def settle(self, count: int) -> None:
         """Forget the oldest ``count`` taken gaps: the events that announce them are synced."""
         del self._said[:count]
+
+    def low(self, boot: str) -> int | None:
+        """Return the lowest seq of ``boot`` of which it is not said yet that it will not come."""
+        return min((gap.first for gap in self._gaps if gap.boot == boot), default=None)
 
     def as_list(self) -> list[Gap]:
         """Return all that a crash now must not make forgotten; said twice does no harm."""

@@ -53,6 +53,7 @@ class Index:
         """Note one more event at the end of ``segment``, and numbers left out before it."""
         if seq > segment.last + 1:
             segment.done.add(segment.last + 1, seq - 1)
+            segment.elsewhere.add(segment.last + 1, seq - 1)
         segment.last = seq
         segment.size += size_bytes
         self.depth += 1

@@ -1,8 +1,9 @@
-"""What is synced and when, and the ledger where it can be had. Never raises over the disk."""
+"""What is synced and when, and the ledgers where they can be had. Never raises over the disk."""
 
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from edgeagent.errors import OutboxError
@@ -11,88 +12,152 @@ from edgeagent.outbox.ledger import Account, Ledger
 
 _log = logging.getLogger(__name__)
 
-_RETRY_S = 1.0
-"""How often a disk that refused is tried again; and the least time between two ledgers."""
+TICK_S = 1.0
+"""How often to tick at least; how often a disk that refused is tried again; and the least time
+between two ledgers."""
+_AGE_S = 60.0
+"""How often to look for what is too old."""
+
+
+class Pace:
+    """Whether it is time again."""
+
+    def __init__(self, mono_s: float) -> None:
+        self._last_s = mono_s
+
+    def is_due(self, mono_s: float, every_s: float) -> bool:
+        """Return whether ``every_s`` is over since it last was."""
+        is_due = mono_s - self._last_s >= every_s
+        self._last_s = mono_s if is_due else self._last_s
+        return is_due
 
 
 class Keeper:
-    """Beside the log: files to sync, the ledger to write, and the times of both."""
+    """Beside the logs: files to sync, the ledgers to write, and the times of both.
 
-    def __init__(self, folder: Path, disk: Disk, mono_s: float) -> None:
-        """Open the ledger if that is possible.
+    With a folder in memory there are two ledgers: that on the disk is written when what is on the
+    disk has changed, the other at any change. The newer one is true.
+    """
+
+    def __init__(self, folder: Path, hot: Path | None, disk: Disk, mono_s: float) -> None:
+        """Open the ledgers if that is possible.
 
         Raises:
-            OutboxError: another process holds it.
+            OutboxError: another process holds one.
         """
-        self._folder = folder
+        self._folder, self._hot_folder = folder, hot
         self._disk = disk
-        self._synced_s = self._retried_s = mono_s
+        self.retry, self.age, self._sync_pace = Pace(mono_s), Pace(mono_s - _AGE_S), Pace(mono_s)
         self._is_closed = False
-        self._ledger = self._open()
-        self.account = self._ledger.account if self._ledger is not None else Account()
-        """What the ledger said at the start."""
+        self._ledger = self._open(folder)
+        self._hot = self._open(hot) if hot is not None else None
+        held = [ledger for ledger in (self._ledger, self._hot) if ledger is not None]
+        newest = max(held, key=lambda ledger: ledger.generation, default=None)
+        self._generation = newest.generation if newest is not None else 0
+        self.account = newest.account if newest is not None else Account()
+        """What was kept until the start."""
         self.is_account_new = False
         """The ledger on disk is no longer true."""
+        self.is_hot_account_new = False
+        """Something has changed of which only the ledger in memory need know."""
+        self.has_new_ledger = self._ledger is not None
+        """The folder is to be synced for it."""
+        self.fault = ""
+        """Why the disk cannot be synced, "" while it can."""
 
-    def _open(self) -> Ledger | None:
+    def _open(self, folder: Path) -> Ledger | None:
         try:
-            return Ledger(self._folder / "ledger")
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ledger = Ledger(folder / "ledger", self._disk)
         except OutboxError:
             raise
         except OSError as error:
-            _log.warning("%s: no ledger: %s", self._folder, error)
+            _log.warning("%s: no ledger: %s", folder, error)
             return None
-
-    def is_retry_due(self, mono_s: float) -> bool:
-        """Return whether a disk that refused is to be tried again now."""
-        is_due = mono_s - self._retried_s >= _RETRY_S
-        self._retried_s = mono_s if is_due else self._retried_s
-        return is_due
+        with contextlib.suppress(OSError):
+            # A killed process may have left it unsynced, and its slot is not to be written over.
+            ledger.sync()
+        return ledger
 
     def is_sync_due(self, mono_s: float, every_s: float) -> bool:
-        """Return whether the interval is over."""
-        is_due = mono_s - self._synced_s >= max(every_s, _RETRY_S)
-        self._synced_s = mono_s if is_due else self._synced_s
-        return is_due
+        """Return whether by the next tick more than ``every_s`` would have gone by."""
+        return self._sync_pace.is_due(mono_s, max(every_s - TICK_S, TICK_S))
 
-    def sync(self, fds: list[int], has_new_file: bool) -> None:
-        """Sync and close descriptors, and the folder where a file in it is new."""
-        with contextlib.suppress(OSError):
-            if has_new_file:
-                fds = [*fds, os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)]
-        for fd in fds:
-            self._sync(fd)
+    def is_age_due(self, mono_s: float) -> bool:
+        """Return whether to look for what is too old."""
+        return self.age.is_due(mono_s, _AGE_S)
+
+    def sync(self, fds: list[int], has_new_file: bool) -> list[int]:
+        """Sync and close descriptors, and the folder where a file in it is new.
+
+        Returns:
+            Those that could not be synced, still open.
+        """
+        self.fault = ""
+        failed = [fd for fd in fds if not self._sync(fd)]
+        if has_new_file or self.has_new_ledger:
+            self.has_new_ledger = not self._try(lambda: self._disk.sync_folder(self._folder))
+        return failed
+
+    def _sync(self, fd: int) -> bool:
+        is_synced = self._try(lambda: self._disk.sync(fd))
+        if is_synced:
             os.close(fd)
+        return is_synced
 
-    def sync_ledger(self) -> None:
-        """Sync the ledger."""
-        if self._ledger is not None:
-            self._sync(self._ledger.fd)
-
-    def _sync(self, fd: int) -> None:
+    def _try(self, sync: Callable[[], None]) -> bool:
         try:
-            self._disk.sync(fd)
+            sync()
         except OSError as error:
             _log.warning("%s: cannot be synced: %s", self._folder, error)
-
-    def write(self, account: Account) -> bool:
-        """Write the ledger, opening it first if that was not possible before."""
-        if self._is_closed:
+            self.fault = error.strerror or str(error)
             return False
-        self._ledger = self._ledger or self._open()
-        if self._ledger is None:
-            return False
-        try:
-            self._ledger.write(account)
-        except OSError as error:
-            _log.warning("%s: the ledger cannot be written: %s", self._folder, error)
-            return False
-        self.is_account_new = False
         return True
 
+    def sync_ledger(self) -> int:
+        """Sync the ledger on disk; return the generation for `settle`, 0 if that failed."""
+        ledger = self._ledger
+        if ledger is None:
+            return 0
+        generation = ledger.generation
+        return generation if self._try(ledger.sync) else 0
+
+    def settle(self, generation: int) -> None:
+        """Note, under the lock, that the ledger of that generation is synced."""
+        if self._ledger is not None and generation:
+            self._ledger.settle(generation)
+
+    def write(self, account: Account) -> int:
+        """Write what is to be written, opening the ledger first if that was not possible before.
+
+        Returns:
+            How many bytes went to the disk.
+        """
+        if self._is_closed:
+            return 0
+        self._generation += 1
+        if self._hot is not None and self._put(self._hot, account):
+            self.is_hot_account_new = False
+        if not self.is_account_new:
+            return 0
+        if self._ledger is None:
+            self._ledger = self._open(self._folder)
+            self.has_new_ledger = self._ledger is not None
+        written = self._put(self._ledger, account) if self._ledger is not None else 0
+        self.is_account_new = written == 0
+        return written
+
+    def _put(self, ledger: Ledger, account: Account) -> int:
+        try:
+            return ledger.write(account, self._generation)
+        except OSError as error:
+            _log.warning("%s: the ledger cannot be written: %s", self._folder, error)
+            return 0
+
     def close(self) -> None:
-        """Close and unlock the ledger."""
+        """Close and unlock the ledgers."""
         self._is_closed = True
-        if self._ledger is not None:
-            self._ledger.close()
-            self._ledger = None
+        for ledger in (self._ledger, self._hot):
+            if ledger is not None:
+                ledger.close()
+        self._ledger = self._hot = None

@@ -1,7 +1,8 @@
-"""How far the broker has got, on disk: one small file of two slots, written in turn.
+"""How far the broker has got, on disk: one small file of two slots.
 
-Whichever slot has the higher generation and a right CRC is true; a power cut in the middle of a
-write leaves the other. What is lost with a slot is only sent twice.
+Whichever slot has the higher generation and a right CRC is true. What is written goes over the
+slot that is not the synced one, so that a power cut in the middle of a write leaves the other.
+What is lost with a slot is only sent twice.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from edgeagent.errors import OutboxError
+from edgeagent.outbox.disk import Disk
 from edgeagent.outbox.gaps import Gap
 from edgeagent.outbox.spans import Span
 
@@ -24,46 +26,54 @@ _HEAD = struct.Struct("<QII")
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True):
-    """What has to outlive the process beside the entries themselves."""
+    """What has to outlive the process beside the entries themselves. New fields come last."""
 
     number: int = 0
     """Highest number a segment ever had."""
     boot: str = ""
     last: int = -1
-    """Last seq given in ``boot``."""
+    """Last seq given in ``boot`` and synced."""
     done: tuple[tuple[int, str, tuple[Span, ...]], ...] = ()
     """Segment, its boot, and what of it need not be sent any more."""
     gaps: tuple[Gap, ...] = ()
     """Not yet announced."""
+    ends: tuple[tuple[int, int], ...] = ()
+    """Open segment of each log, and the last seq synced in it: what is missing is damage."""
 
 
 class Ledger:
     """The file. Held open and locked, so that two agents cannot share an outbox."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk) -> None:
         """Open the file, or make it.
 
         Raises:
             OutboxError: another process holds it.
             OSError: the disk is full, read-only, or not ours.
         """
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._disk = disk
+        self._fd = disk.open(path, os.O_RDWR | os.O_CREAT)
         try:
             _lock(self._fd, path)
             if os.fstat(self._fd).st_size < LEDGER_BYTES:
                 # Room is taken now: a full disk then cannot stop the ledger from being written.
-                os.pwrite(self._fd, bytes(LEDGER_BYTES), 0)
+                disk.write_at(self._fd, bytes(LEDGER_BYTES), 0)
         except BaseException:
             os.close(self._fd)
             raise
-        self._generation, self.account = self._read()
+        self.generation, self.account, self._synced = self._read()
 
-    def _read(self) -> tuple[int, Account]:
+    def _read(self) -> tuple[int, Account, int]:
+        """Return the truth, and the slot it is in: that is not written over before a sync."""
         slots = [self._slot(at) for at in (0, SLOT_BYTES)]
-        return max(slots, key=lambda slot: slot[0])
+        at = int(slots[1][0] > slots[0][0])
+        return *slots[at], at
 
     def _slot(self, at: int) -> tuple[int, Account]:
-        data = os.pread(self._fd, SLOT_BYTES, at)
+        try:
+            data = self._disk.read(self._fd, SLOT_BYTES, at)
+        except OSError:
+            return 0, Account()
         if len(data) < _HEAD.size:
             return 0, Account()
         generation, size, crc = _HEAD.unpack_from(data)
@@ -75,22 +85,37 @@ class Ledger:
         except msgspec.MsgspecError:
             return 0, Account()
 
-    def write(self, account: Account) -> None:
-        """Keep ``account``; it survives a killed process at once, a power cut after `sync`.
+    def write(self, account: Account, generation: int) -> int:
+        """Keep ``account``; it survives a killed process at once, a power cut after a `sync`.
+
+        Args:
+            account: the truth.
+            generation: higher than any before.
+
+        Returns:
+            How many bytes were written.
 
         Raises:
-            OSError: it could not be written; the slot before still stands.
+            OSError: it could not be written; the slot synced last still stands.
         """
         body = _fit(account)
-        generation = self._generation + 1
         data = _HEAD.pack(generation, len(body), _crc(generation, body)) + body
-        os.pwrite(self._fd, data, (generation & 1) * SLOT_BYTES)
-        self._generation = generation
+        self._disk.write_at(self._fd, data, (1 - self._synced) * SLOT_BYTES)
+        self.generation = generation
+        return len(data)
 
-    @property
-    def fd(self) -> int:
-        """The open file, for syncing."""
-        return self._fd
+    def sync(self) -> None:
+        """Sync what was written; then tell `settle`, under the lock under which was written.
+
+        Raises:
+            OSError: it may not survive a power cut.
+        """
+        self._disk.sync(self._fd)
+
+    def settle(self, generation: int) -> None:
+        """Note that the account of that generation is synced, unless there is a newer one."""
+        if generation == self.generation:
+            self._synced = 1 - self._synced
 
     def close(self) -> None:
         """Close and unlock it."""

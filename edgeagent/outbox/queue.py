@@ -1,6 +1,7 @@
 """`Outbox` itself: the lock, the seq, the ledger, and the calls others make."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,20 +11,31 @@ from edgeagent.clock import Clock, SystemClock, kernel_boot
 from edgeagent.config import OutboxConfig
 from edgeagent.findings import Notice
 from edgeagent.outbox.disk import Disk, RealDisk
-from edgeagent.outbox.keeper import Keeper
+from edgeagent.outbox.finding import find_segments
+from edgeagent.outbox.ground import Ground
+from edgeagent.outbox.hot import Hearth
+from edgeagent.outbox.keeper import TICK_S, Keeper
 from edgeagent.outbox.ledger import Account
 from edgeagent.outbox.log import Log
-from edgeagent.outbox.reading import Cursor, Letter, look
-from edgeagent.outbox.segment import Segment, find_segments
-from edgeagent.outbox.spans import Spans
+from edgeagent.outbox.logs import Logs
+from edgeagent.outbox.reading import Cursor, Letter, Place, look, merged
+from edgeagent.outbox.segment import Segment
+from edgeagent.outbox.voice import RESERVED, Voice
+
+_RESERVE = 0.125
+"""Share of the notices' room that is kept for `RESERVED`."""
+_GAP_BYTES = 200
+"""More than the record of a gap takes."""
+_DAY_MS = 86_400_000
 
 
 class Put(NamedTuple):
     """What became of an event that was put."""
 
     seq: int
+    """-1: the notices are full, and it was refused."""
     dropped: int
-    """How many events had to go for it."""
+    """How many events had to go for it, or were refused."""
 
 
 class Outbox:
@@ -41,26 +53,26 @@ class Outbox:
         tell: Callable[[Notice], None],
         clock: Clock,
         disk: Disk,
-        segments: list[Segment],
+        hot: Path | None,
     ) -> None:
         """Use `open`."""
         self.boot = boot
-        self._config = config
-        self._folder = folder
-        self._tell = tell
-        self._clock = clock
+        self._config, self._tell, self._clock = config, tell, clock
         self._kernel = kernel_boot()
         self._lock = threading.Lock()
         self._on_put: Callable[[], None] = _nothing
-        self._keeper = Keeper(folder, disk, clock.mono_s())
+        segments = find_segments(folder, hot, disk)
+        self._keeper = Keeper(folder, hot, disk, clock.mono_s())
         account = self._keeper.account
-        numbers = [account.number, *(segment.number for segment in segments)]
-        self._log = Log(folder, boot, disk, max(numbers) + 1, self._write_account)
-        self._last = {segment.boot: segment.last for segment in segments}
+        number = max([account.number, *(segment.number for segment in segments)]) + 1
+        self._ground = Ground(folder, hot, boot, disk, number, keep=self._keep)
+        self._logs = Logs(self._ground, segments, account, clock.mono_s())
+        self._hearth = Hearth(self._logs.events, self._ground)
+        self._voice = Voice(folder)
+        self._last = _last_seqs(segments, account)
         self._boot_before = _latest_boot(segments, account)
-        self._take_over(segments, account)
         self._seq = self._last.get(boot, -1) + 1
-        self._synced_seq = self._seq - 1
+        self._synced = (self._seq - 1, self._logs.ends)
 
     @classmethod
     def open(
@@ -77,30 +89,16 @@ class Outbox:
         Args:
             folder: for its files alone.
             boot: name of this boot, at most 36 ASCII letters, digits and dashes.
-            config: bounds and sync interval.
-            tell: is told ``disk full`` and ``disk back``; may put.
+            config: bounds, sync interval, and where events begin in memory.
+            tell: is told ``disk full``, ``outbox full`` and the end of each; may put.
             clock: dates the gaps it announces, and paces `tick`; the machine's if not given.
-            disk: writes; the machine's if not given.
+            disk: what touches files; the machine's if not given.
 
         Raises:
             OutboxError: another process uses the folder, or what is in it cannot be read.
         """
-        segments = find_segments(folder)
-        return cls(folder, boot, config, tell, clock or SystemClock(), disk or RealDisk(), segments)
-
-    def _take_over(self, segments: Iterable[Segment], account: Account) -> None:
-        """Begin with what earlier boots left."""
-        done = {(number, boot): spans for number, boot, spans in account.done}
-        for segment in segments:
-            spans = done.get((segment.number, segment.boot), ())
-            segment.done = Spans(spans).within(segment.first, segment.last)
-            self._log.index.add(segment)
-            if not segment.left:
-                self._log.remove(segment)
-        for gap in account.gaps:
-            self._log.gaps.add(gap.boot, gap.first, gap.last, gap.why)
-        if account.boot:
-            self._last[account.boot] = max(self.last_seq(account.boot), account.last)
+        hot = Path(config.hot_folder) if config.hot_folder else None
+        return cls(folder, boot, config, tell, clock or SystemClock(), disk or RealDisk(), hot)
 
     def retune(self, config: OutboxConfig) -> None:
         """Take over new bounds and a new sync interval, from the next put and tick on."""
@@ -112,15 +110,25 @@ class Outbox:
         """Store one event and give it its seq; disk order is seq order.
 
         It is in the operating system's hands when this returns, and so survives kill -9; a power
-        cut may take what was put since the last sync.
+        cut may take what was put since the last sync. A notice for which there is no room is
+        refused and counted; an event that needs room has the oldest dropped.
         """
         with self._lock:
-            seq = self._seq
-            self._seq += 1
-            lost = self._log.store(seq, kind, record, self._config)
-            self._keeper.is_account_new |= lost > 0
+            put = self._put(kind, record)
+            self._voice.hear_disk(self._logs.refusal)
         self._tell_news()
         self._on_put()
+        return put
+
+    def _put(self, kind: str, record: bytes) -> Put:
+        log, reserve = self._logs.of(kind), 0.0 if kind in RESERVED else _RESERVE
+        if log is self._logs.notices and not log.has_room(len(record), self._config, reserve):
+            if kind not in RESERVED:
+                self._voice.refuse()
+            return Put(-1, 1)
+        seq = self._seq
+        self._seq += 1
+        lost = log.store(seq, kind, record, self._config, self._clock.mono_s())
         return Put(seq, lost)
 
     def listen(self, on_put: Callable[[], None]) -> None:
@@ -128,9 +136,9 @@ class Outbox:
         self._on_put = on_put
 
     def _tell_news(self) -> None:
-        while self._log.news:
+        while self._voice.news:
             with self._lock:
-                notice = self._log.news.popleft() if self._log.news else None
+                notice = self._voice.news.popleft() if self._voice.news else None
             if notice is not None:
                 self._tell(notice)
 
@@ -139,8 +147,9 @@ class Outbox:
     def cursors(self) -> tuple[Cursor, Cursor]:
         """Return two cursors: over all stored from now on (live), and all before (backlog)."""
         with self._lock:
-            now = self._log.end(self._seq)
-        return Cursor(*now), Cursor(0, 0, stop=now)
+            notices, events = (log.end(self._seq) for log in self._logs.both)
+        live = Cursor(Place(*notices), Place(*events))
+        return live, Cursor(Place(0, 0, stop=notices), Place(0, 0, stop=events))
 
     def peek(self, cursor: Cursor, limit: int) -> list[Letter]:
         """Return up to ``limit`` unacknowledged letters in the order stored; move ``cursor`` on.
@@ -148,64 +157,74 @@ class Outbox:
         Gaps not yet announced are put first, as events.
         """
         self._announce_gaps()
+        notices = deque(self._run(self._logs.notices, cursor.notices, limit))
+        events = deque(self._run(self._logs.events, cursor.events, limit))
+        letters = merged(notices, events, limit)
+        for place, rest in ((cursor.notices, notices), (cursor.events, events)):
+            if rest:
+                place.go_back(rest[0])
+        return letters
+
+    def _run(self, log: Log, place: Place, limit: int) -> list[Letter]:
         letters: list[Letter] = []
-        while len(letters) < limit and self._peek_one(cursor, limit - len(letters), letters):
+        while len(letters) < limit and self._peek_one(log, place, limit - len(letters), letters):
             pass
         return letters
 
-    def _peek_one(self, cursor: Cursor, limit: int, letters: list[Letter]) -> bool:
-        """Look into the segment at ``cursor``; return whether there may be more after it."""
+    def _peek_one(self, log: Log, place: Place, limit: int, letters: list[Letter]) -> bool:
+        """Look into the segment at ``place``; return whether there may be more after it."""
         with self._lock:
-            segment = self._log.index.at_or_after(cursor.segment)
-            if segment is None or cursor.is_stopped(segment.number, 0):
+            segment = log.index.at_or_after(place.segment)
+            if segment is None or place.is_stopped(segment.number, 0):
                 return False
-            cursor.enter(segment.number)
-            is_open = self._log.is_open(segment)
-        if is_open and cursor.seq > segment.last:
+            place.enter(segment.number)
+            is_open = log.is_open(segment)
+        if is_open and place.seq > segment.last:
             return False
-        found = look(segment, self._folder, cursor, limit, is_open)
+        found = look(segment, self._ground.disk, place, limit, is_open)
         letters += found.letters
-        if found.holes:
-            self._fill(segment, found.holes)
+        with self._lock:
+            for hole in found.holes:
+                self._settle(segment.number, *hole)
         return not found.is_over
 
-    def _fill(self, segment: Segment, holes: Iterable[tuple[int, int, str]]) -> None:
-        with self._lock:
-            for first, last, why in holes:
-                if self._log.index.get(segment.number) is segment:
-                    self._keeper.is_account_new |= self._log.settle(segment, first, last, why)
-
     def _announce_gaps(self) -> None:
-        if not self._log.gaps:
+        if not self._ground.gaps:
             return
         with self._lock:
-            if not self._log.can_announce:
+            if not self._logs.notices.has_room(_GAP_BYTES, self._config):
                 return
-            gaps = self._log.gaps.take()
+            gaps = self._ground.gaps.take()
             self._keeper.is_account_new = True
         for gap in gaps:
-            self.put("gap", gap.record(event.now(self._clock, self._kernel)))
+            if self.put("gap", gap.record(event.now(self._clock, self._kernel))).seq < 0:
+                with self._lock:
+                    self._ground.gaps.add(gap.boot, gap.first, gap.last, gap.why)
 
     def ack(self, letters: Iterable[Letter]) -> None:
         """Note that the broker has these; unknown or already acknowledged ones do no harm."""
-        self._settle(letters, "")
+        with self._lock:
+            for letter in letters:
+                self._settle(letter.segment, letter.seq, letter.seq)
 
     def refuse(self, letter: Letter) -> None:
         """Give up a letter that the broker will never take; a gap will say so."""
-        self._settle([letter], "refused")
-
-    def _settle(self, letters: Iterable[Letter], why: str) -> None:
         with self._lock:
-            for letter in letters:
-                segment = self._log.index.get(letter.segment)
-                if segment is not None:
-                    self._log.settle(segment, letter.seq, letter.seq, why)
-            self._keeper.is_account_new = True
+            self._settle(letter.segment, letter.seq, letter.seq, "refused")
+
+    def _settle(self, number: int, first: int, last: int, why: str = "") -> None:
+        found = self._logs.get(number)
+        if found is None:
+            return
+        log, segment = found
+        self._keeper.is_hot_account_new = True
+        self._keeper.is_account_new |= bool(why) or not segment.is_hot
+        log.settle(segment, first, last, why)
 
     def low(self, boot: str) -> int:
         """Return the lowest seq of ``boot`` not yet acknowledged, else the next there will be."""
         with self._lock:
-            low = self._log.index.low(boot)
+            low = self._logs.low(boot)
             if low is not None:
                 return low
             return self._seq if boot == self.boot else self.last_seq(boot) + 1
@@ -222,17 +241,27 @@ class Outbox:
     @property
     def depth(self) -> int:
         """How many events are still to be acknowledged, gaps to be announced included."""
-        return self._log.index.depth + len(self._log.gaps)
+        return self._logs.depth + len(self._ground.gaps)
 
     @property
     def bytes(self) -> int:
         """Size of what is stored."""
-        return self._log.index.bytes
+        return self._logs.bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """What was written to the disk since the start, the file system's own not counted."""
+        return self._ground.written_bytes
 
     @property
     def lost(self) -> int:
-        """How many events were given up since the start, for whatever cause."""
-        return self._log.lost
+        """How many events were given up or refused since the start, for whatever cause."""
+        return self._logs.lost + self._voice.refused
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the outbox, in words; "" while it is well."""
+        return self._voice.fault or self._keeper.fault
 
     # --- for the disk
 
@@ -243,49 +272,87 @@ class Outbox:
         wait for it meanwhile.
         """
         now_s = self._clock.mono_s()
-        if self._keeper.is_retry_due(now_s):
-            with self._lock:
-                self._log.recover(self._seq, self._config)
-            self._tell_news()
+        if self._keeper.retry.is_due(now_s, TICK_S):
+            self._try_again(now_s)
+        if self._keeper.is_age_due(now_s):
+            self._expire(now_s)
         if self._keeper.is_sync_due(now_s, self._config.sync_s):
             self.sync()
+
+    def _try_again(self, now_s: float) -> None:
+        with self._lock:
+            count = self._logs.recover(self._seq, self._config, now_s)
+            self._voice.hear_disk(self._logs.refusal, count)
+            if self._logs.notices.has_room(_GAP_BYTES, self._config, _RESERVE):
+                self._voice.hear_room()
+            if self._ground.hot is not None and self._hearth.spill(now_s, self._config.hot_s):
+                self._keeper.is_account_new = True
+        self._tell_news()
+
+    def _expire(self, now_s: float) -> None:
+        today = self._clock.wall_ms() // _DAY_MS if self._clock.trusted() else 0
+        with self._lock:
+            self._logs.expire(now_s, today, self._config)
 
     def sync(self) -> None:
         """Sync all that was put and acknowledged so far."""
         with self._lock:
-            fds, last = self._log.to_sync(), self._seq - 1
-            said = self._log.gaps.said() if self._log.is_on_disk else 0
-        self._keeper.sync(fds, self._log.take_new_file())
+            fds, is_folder_new = self._logs.to_sync(), self._logs.take_new_file()
+            synced = self._seq - 1, self._logs.ends
+            said = self._ground.gaps.said() if self._logs.is_on_disk else 0
+        failed = self._keeper.sync(fds, is_folder_new)
         with self._lock:
-            self._synced_seq = last
-            self._log.gaps.settle(said)
-            is_written = self._keeper.is_account_new and self._write_account()
+            self._logs.put_off(failed)
+            if not self._keeper.fault:
+                self._synced = synced
+                self._ground.gaps.settle(said)
+            is_written = self._write_account()
         if is_written:
-            self._keeper.sync_ledger()
+            generation = self._keeper.sync_ledger()
+            with self._lock:
+                self._keeper.settle(generation)
+
+    def _keep(self) -> None:
+        """Write the ledger and sync it; the lock is held."""
+        self._keeper.is_account_new = True
+        if self._write_account():
+            self._keeper.settle(self._keeper.sync_ledger())
 
     def _write_account(self) -> bool:
-        """Write the ledger; the lock is held."""
-        done = tuple(
-            (segment.number, segment.boot, tuple(segment.done.as_list()))
-            for segment in self._log.index
-            if segment.done.count
-        )
-        gaps = tuple(self._log.gaps.as_list())
-        number = self._log.number - 1
-        return self._keeper.write(Account(number, self.boot, self._synced_seq, done, gaps))
+        """Write the ledgers if they are no longer true; the lock is held."""
+        if not (self._keeper.is_account_new or self._keeper.is_hot_account_new):
+            return False
+        last, ends = self._synced
+        gaps = tuple(self._ground.gaps.as_list())
+        account = Account(self._ground.number - 1, self.boot, last, self._logs.done(), gaps, ends)
+        written = self._keeper.write(account)
+        self._ground.written_bytes += written
+        return written > 0
 
     def close(self) -> None:
         """Sync and close; what is put afterwards is lost. Closing twice is safe."""
         with self._lock:
-            self._log.recover(self._seq, self._config)
+            self._logs.recover(self._seq, self._config, self._clock.mono_s())
+            if self._ground.hot is not None:
+                self._hearth.spill_all()
+            self._keeper.is_account_new = True
         self.sync()
         with self._lock:
-            self._log.close()
+            self._logs.close()
             self._keeper.close()
 
 
 def _nothing() -> None:
     """Be the listener while there is none."""
+
+
+def _last_seqs(segments: list[Segment], account: Account) -> dict[str, int]:
+    last: dict[str, int] = {}
+    for segment in segments:
+        last[segment.boot] = max(last.get(segment.boot, -1), segment.last)
+    if account.boot:
+        last[account.boot] = max(last.get(account.boot, -1), account.last)
+    return last
 
 
 def _latest_boot(segments: list[Segment], account: Account) -> str:

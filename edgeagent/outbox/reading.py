@@ -1,12 +1,13 @@
-"""The sending side's place in the log: cursors, and the letters they come by."""
+"""The sending side's place in the logs: cursors, and the letters they come by."""
 
 import contextlib
 import logging
+from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
+from edgeagent.outbox.disk import Disk
 from edgeagent.outbox.entry import HEADER_BYTES, Entry
 from edgeagent.outbox.segment import Segment
 
@@ -23,11 +24,13 @@ class Letter(NamedTuple):
     record: bytes
     segment: int
     """Number of the segment it lies in."""
+    offset: int
+    """Where in its file."""
 
 
 @dataclass(slots=True)
-class Cursor:
-    """How far one reader has got. Made by `Outbox.cursors`, moved by `Outbox.peek` alone."""
+class Place:
+    """How far a reader has got in one log."""
 
     segment: int
     seq: int
@@ -45,9 +48,21 @@ class Cursor:
         """Go behind an entry."""
         self.seq, self.offset = entry.seq + 1, entry.end
 
+    def go_back(self, letter: Letter) -> None:
+        """Go before a letter."""
+        self.segment, self.seq, self.offset = letter.segment, letter.seq, letter.offset
+
     def is_stopped(self, number: int, seq: int) -> bool:
         """Return whether that event is no longer this reader's."""
         return self.stop is not None and (number, seq) >= self.stop
+
+
+@dataclass(slots=True)
+class Cursor:
+    """One reader's place in both logs. Made by `Outbox.cursors`, moved by `Outbox.peek` alone."""
+
+    notices: Place
+    events: Place
 
 
 class Find(NamedTuple):
@@ -60,50 +75,72 @@ class Find(NamedTuple):
     """There is nothing more for this reader, for now."""
 
 
-def look(segment: Segment, folder: Path, cursor: Cursor, limit: int, is_open: bool) -> Find:
-    """Read up to ``limit`` entries on from ``cursor``, and move it behind them.
+def look(segment: Segment, disk: Disk, place: Place, limit: int, is_open: bool) -> Find:
+    """Read up to ``limit`` entries on from ``place``, and move it behind them.
 
     Args:
-        segment: where the cursor is.
-        folder: holds the segment's file.
-        cursor: whose place it is; enters the next segment when this one is read through.
+        segment: where the place is.
+        disk: holds the segment's file.
+        place: whose it is; enters the next segment when this one is read through.
         limit: at least 1.
         is_open: the segment may still grow.
     """
-    entries, is_readable = _read(segment, folder, cursor, limit)
+    entries, fault = _read(segment, disk, place, limit)
     found = Find([], [], is_over=False)
     for entry in entries:
-        if cursor.is_stopped(segment.number, entry.seq):
+        if place.is_stopped(segment.number, entry.seq):
             return found._replace(is_over=True)
-        _come_by(segment, entry, cursor, found)
-    if is_readable and len(entries) == limit:
+        _come_by(segment, entry, place, found)
+    if fault is None and len(entries) == limit:
         return found
     if is_open:
         return found._replace(is_over=True)
-    if cursor.seq <= segment.last:
-        found.holes.append((max(cursor.seq, segment.first), segment.last, "damaged"))
-    cursor.enter(segment.number + 1)
+    is_lost = fault is None or isinstance(fault, FileNotFoundError)
+    if is_lost and place.seq <= segment.last:
+        found.holes.append((max(place.seq, segment.first), segment.last, "damaged"))
+    place.enter(segment.number + 1)
     return found
 
 
-def _come_by(segment: Segment, entry: Entry, cursor: Cursor, found: Find) -> None:
-    expected = max(cursor.seq, segment.first)
+def _come_by(segment: Segment, entry: Entry, place: Place, found: Find) -> None:
+    expected = max(place.seq, segment.first)
     if entry.seq > expected:
-        why = "damaged" if entry.start > cursor.offset else ""
+        why = "damaged" if entry.start > place.offset else ""
         found.holes.append((expected, entry.seq - 1, why))
-    cursor.pass_by(entry)
+    place.pass_by(entry)
     if entry.seq not in segment.done:
-        letter = Letter(segment.boot, entry.seq, entry.kind, entry.record, segment.number)
-        found.letters.append(letter)
+        told = (segment.boot, entry.seq, entry.kind, entry.record)
+        found.letters.append(Letter(*told, segment.number, entry.start))
 
 
-def _read(segment: Segment, folder: Path, cursor: Cursor, limit: int) -> tuple[list[Entry], bool]:
-    """Return up to ``limit`` entries, and whether the file could be read so far."""
+def _read(
+    segment: Segment, disk: Disk, place: Place, limit: int
+) -> tuple[list[Entry], OSError | None]:
+    """Return up to ``limit`` entries, and why the file could not be read further, if so.
+
+    A file that is there and cannot be opened, for want of descriptors perhaps, is not given up:
+    whoever reads goes on behind it and comes by again with the next cursor.
+    """
     entries: list[Entry] = []
     try:
-        with contextlib.closing(segment.entries(folder, cursor.offset, cursor.seq)) as source:
+        with contextlib.closing(segment.entries(disk, place.offset, place.seq)) as source:
             entries.extend(islice(source, limit))
     except OSError as error:
-        _log.warning("%s: %s", segment.path(folder), error)
-        return entries, False
-    return entries, True
+        _log.warning("%s: %s", segment.path, error)
+        return entries, error
+    return entries, None
+
+
+def merged(one: deque[Letter], other: deque[Letter], limit: int) -> list[Letter]:
+    """Take up to ``limit`` letters out of both, in the order in which they were put."""
+    letters: list[Letter] = []
+    while len(letters) < limit and (one or other):
+        is_one = not other or (bool(one) and _is_before(one[0], other[0]))
+        letters.append(one.popleft() if is_one else other.popleft())
+    return letters
+
+
+def _is_before(one: Letter, other: Letter) -> bool:
+    if one.boot == other.boot:
+        return one.seq < other.seq
+    return one.segment < other.segment

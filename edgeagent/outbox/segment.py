@@ -1,179 +1,106 @@
-"""One piece of the log: a file of entries, or, while the disk refuses, the same in memory."""
+"""One file of a log: what is known of it, and how it is read."""
 
-import logging
+import errno
 import os
-import re
-from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
-from edgeagent.errors import OutboxError
-from edgeagent.outbox.entry import (
-    ENTRY_BYTES,
-    HEADER_BYTES,
-    VERSION,
-    Entry,
-    Header,
-    pack_entry,
-    pack_header,
-    parse_header,
-    walk,
-)
+from edgeagent.outbox.disk import Disk
+from edgeagent.outbox.entry import HEADER_BYTES, Entry, Read, walk
 from edgeagent.outbox.spans import Spans
 
-_log = logging.getLogger(__name__)
-
-_NAME = re.compile(r"(\d{8,12})\.([A-Za-z0-9-]{1,36})\.log")
+EVENTS, NOTICES = "log", "notices"
+"""Names of the two logs, by which their files end."""
+_PAGE_BYTES = 4096
 
 
 @dataclass(slots=True)
 class Segment:
     """What is known of one file; its entries stay on disk."""
 
+    folder: Path
+    log: str
+    """`EVENTS` or `NOTICES`."""
     number: int
-    """Order of storing over all boots; never used twice."""
+    """Order of storing over all boots and both logs; never used twice."""
     boot: str
     first: int
-    """Seq of the first entry."""
+    """Seq of the first entry, or one more than the last of the file before."""
     last: int
     """Seq of the last entry, ``first - 1`` while there is none."""
     size: int
     """Bytes of it that are ours: the header and whole entries."""
     done: Spans = field(default_factory=Spans)
-    """What need not be sent any more."""
-    may_hold_gaps: bool = True
-    """One of its events may be a gap's announcement."""
+    """What need not be sent from here any more: sent, given up, or in the other log."""
+    elsewhere: Spans = field(default_factory=Spans)
+    """What of ``done`` is in the other log, as far as that is known."""
+    may_hold_gaps: bool = False
+    """One of its events may be a gap's announcement though it is no notice: version 1."""
+    is_hot: bool = False
+    """The file is in memory, and outlives the process but not the power."""
+    newest_s: float = 0.0
+    """When its last entry was put, or this process began: monotonic seconds."""
+    newest_day: int = 0
+    """When its last entry was put, at the latest: days from 1970; 0: nobody knows."""
 
     @property
     def left(self) -> int:
-        """How many events are still to be sent."""
+        """How many events are still to be sent; after a crash perhaps some too many."""
         return self.last - self.first + 1 - self.done.count
 
-    def path(self, folder: Path) -> Path:
-        """Return the file; its name repeats number and boot, should the header be damaged."""
-        return folder / f"{self.number:08d}.{self.boot}.log"
+    def to_send(self) -> list[tuple[int, int]]:
+        """Return spans of what is still to be sent, joined over what is in the other log."""
+        joined: list[tuple[int, int]] = []
+        for first, last in self.done.missing(self.first, self.last):
+            before = joined[-1][1] if joined else self.first - 1
+            if self.elsewhere.missing(before + 1, first - 1):
+                joined.append((first, last))
+            else:
+                joined[-1:] = [(joined[-1][0] if joined else before + 1, last)]
+        return joined
 
-    def entries(self, folder: Path, offset: int, seq: int) -> Generator[Entry, None, None]:
+    @property
+    def path(self) -> Path:
+        """The file; its name repeats number and boot, should the header be damaged."""
+        return self.folder / f"{self.number:08d}.{self.boot}.{self.log}"
+
+    def entries(self, disk: Disk, offset: int, seq: int) -> Generator[Entry, None, None]:
         """Yield the whole entries from ``offset`` on whose seq is at least ``seq``.
 
+        What the disk cannot read is as if damaged.
+
         Raises:
-            OSError: the file is gone or cannot be read.
+            OSError: the file is gone or cannot be opened.
         """
-        fd = os.open(self.path(folder), os.O_RDONLY | os.O_CLOEXEC)
+        fd = disk.open(self.path, os.O_RDONLY)
         try:
-            yield from (e for e in walk(fd, max(offset, HEADER_BYTES), self.size) if e.seq >= seq)
+            found = walk(reader(disk, fd), max(offset, HEADER_BYTES), self.size)
+            yield from (entry for entry in found if entry.seq >= seq)
         finally:
             os.close(fd)
 
 
-@dataclass(slots=True)
-class Ring(Segment):
-    """A segment without a file, for as long as the disk cannot be written; bounded, oldest out."""
+def reader(disk: Disk, fd: int) -> Read:
+    """Return a `Read` of an open file in which pages that cannot be read are zeros."""
 
-    limit_bytes: int = 1 << 20
-    """Most that it would be as a file."""
-    held: deque[Entry] = field(default_factory=deque)
-    held_bytes: int = 0
+    def page(at: int, size: int) -> bytes:
+        try:
+            return disk.read(fd, size, at)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return bytes(max(min(size, os.fstat(fd).st_size - at), 0))
 
-    MAX_EVENTS = 1000
+    def read(size: int, at: int) -> bytes:
+        try:
+            return disk.read(fd, size, at)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+        end = at + size
+        bounds = [at, *range((at // _PAGE_BYTES + 1) * _PAGE_BYTES, end, _PAGE_BYTES), end]
+        return b"".join(page(a, b - a) for a, b in pairwise(bounds))
 
-    def append(self, seq: int, kind: str, record: bytes) -> None:
-        """Take one event in; `overflow` then says what has to go."""
-        self.held.append(Entry(0, 0, seq, kind, record))
-        self.held_bytes += len(record) + ENTRY_BYTES
-        self.last = seq
-
-    @property
-    def is_full(self) -> bool:
-        """One more event would put another out."""
-        self._forget_sent()
-        return len(self.held) >= self.MAX_EVENTS or self.held_bytes >= self.limit_bytes
-
-    def overflow(self) -> Iterator[Entry]:
-        """Put out the oldest events that are beyond the bound; yield those not yet sent."""
-        self._forget_sent()
-        while len(self.held) > self.MAX_EVENTS or self.held_bytes > self.limit_bytes:
-            oldest = self._pop()
-            if self.done.add(oldest.seq, oldest.seq):
-                yield oldest
-
-    def _forget_sent(self) -> None:
-        while self.held and self.held[0].seq in self.done:
-            self._pop()
-
-    def _pop(self) -> Entry:
-        oldest = self.held.popleft()
-        self.held_bytes -= len(oldest.record) + ENTRY_BYTES
-        return oldest
-
-    def entries(self, folder: Path, offset: int, seq: int) -> Generator[Entry, None, None]:
-        """See `Segment.entries`."""
-        yield from (e for e in tuple(self.held) if e.seq >= seq)
-
-    def as_bytes(self, first: int, after: int) -> bytes:
-        """Return the file this ring would be: all that it holds and is not sent."""
-        head = pack_header(Header(VERSION, self.boot, first, after))
-        kept = (e for e in self.held if e.seq not in self.done)
-        return head + b"".join(pack_entry(e.seq, e.kind, e.record) for e in kept)
-
-
-def find_segments(folder: Path) -> list[Segment]:
-    """Return what is in the folder, oldest first, from names and headers.
-
-    Only the last file of each boot is read through; its torn tail, if any, is beyond ``size``.
-    Files of another version are left alone.
-
-    Raises:
-        OutboxError: the folder cannot be read.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _log.warning("%s: cannot be made: %s", folder, error)
-        return []
-    try:
-        return _found(folder)
-    except OSError as error:
-        cause = error.strerror or error
-        raise OutboxError(f"{folder}: the outbox cannot be read: {cause}") from error
-
-
-def _found(folder: Path) -> list[Segment]:
-    named = sorted(
-        (int(match[1]), match[2], path)
-        for path in folder.iterdir()
-        if (match := _NAME.fullmatch(path.name))
-    )
-    heads = [(number, boot, path, _header(path)) for number, boot, path in named]
-    ours = [head for head in heads if head[3] is None or head[3].version == VERSION]
-    found = []
-    for at, (number, boot, path, head) in enumerate(ours):
-        following = ours[at + 1] if at + 1 < len(ours) else None
-        after = following[3].after if following and following[1] == boot and following[3] else None
-        if head is None or after is None:
-            found.append(_scanned(number, boot, path, head))
-        else:
-            size = path.stat().st_size
-            found.append(Segment(number, boot, head.first, after - 1, size))
-    return found
-
-
-def _header(path: Path) -> Header | None:
-    with path.open("rb") as file:
-        return parse_header(file.read(HEADER_BYTES))
-
-
-def _scanned(number: int, boot: str, path: Path, head: Header | None) -> Segment:
-    """Read a file through, for its last whole entry."""
-    first, last, end = None, None, HEADER_BYTES
-    with path.open("rb") as file:
-        for entry in walk(file.fileno(), HEADER_BYTES, path.stat().st_size):
-            first = entry.seq if first is None else first
-            last, end = entry.seq, entry.end
-    if head is not None:
-        first = head.first
-    if first is None or last is None:
-        first = first or 0
-        last = first - 1
-    return Segment(number, boot, first, last, end)
+    return read

@@ -1,9 +1,8 @@
-"""The one file of the log that is being written."""
+"""The one file of a log that is being written."""
 
 import contextlib
 import errno
 import os
-from pathlib import Path
 
 from edgeagent.outbox.disk import Disk
 from edgeagent.outbox.segment import Segment
@@ -12,7 +11,7 @@ from edgeagent.outbox.segment import Segment
 class Tail:
     """An open segment. An entry is in it whole or not at all."""
 
-    def __init__(self, folder: Path, segment: Segment, begin: bytes, disk: Disk) -> None:
+    def __init__(self, segment: Segment, begin: bytes, disk: Disk) -> None:
         """Make the file and write how it begins.
 
         Raises:
@@ -22,14 +21,14 @@ class Tail:
         self._disk = disk
         self.is_dirty = True
         """Something was written that a power cut would take."""
-        path = segment.path(folder)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        self._fd = os.open(path, flags, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        self._fd = disk.open(segment.path, flags)
         try:
             _write(disk, self._fd, begin)
         except OSError:
             os.close(self._fd)
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                disk.remove(segment.path)
             raise
 
     def append(self, data: bytes) -> None:
@@ -42,7 +41,7 @@ class Tail:
             _write(self._disk, self._fd, data)
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self.segment.size)
+                self._disk.cut(self._fd, self.segment.size)
             raise
         self.is_dirty = True
 

@@ -1,0 +1,140 @@
+"""What an earlier process left: segments of both logs, told from names, headers and last files."""
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from edgeagent.errors import OutboxError
+from edgeagent.outbox.disk import Disk
+from edgeagent.outbox.entry import HEADER_BYTES, READABLE, Header, parse_header, walk
+from edgeagent.outbox.segment import EVENTS, NOTICES, Segment, reader
+
+_log = logging.getLogger(__name__)
+
+FIRST_WITH_NOTICES = 2
+"""Version; before, notices and gaps were among the events."""
+_NAME = re.compile(r"(\d{8,12})\.([A-Za-z0-9-]{1,36})\.(log|notices)")
+
+
+class _File(NamedTuple):
+    number: int
+    boot: str
+    log: str
+    path: Path
+    is_hot: bool
+    head: Header | None
+    """None: it is damaged."""
+
+
+def find_segments(folder: Path, hot: Path | None, disk: Disk) -> list[Segment]:
+    """Return what is in the folders, oldest first, from names and headers.
+
+    Only the last file of each boot and log is read through; its torn tail, if any, is beyond
+    ``size``. Files of a version that this release does not read are left alone.
+
+    Raises:
+        OutboxError: a folder cannot be read.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _log.warning("%s: cannot be made: %s", folder, error)
+        return []
+    try:
+        files = {file.number: file for file in _files(folder, False, disk)}
+        if hot is not None and hot.is_dir():
+            _prefer(_files(hot, True, disk), files, disk)
+        found = _segments(files.values(), disk)
+    except OSError as error:
+        cause = error.strerror or error
+        raise OutboxError(f"{folder}: the outbox cannot be read: {cause}") from error
+    _date(found, {file.number: file.head for file in files.values()})
+    return sorted(found, key=lambda segment: segment.number)
+
+
+def _files(folder: Path, is_hot: bool, disk: Disk) -> list[_File]:
+    named = [(m, path) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name))]
+    files = [_File(int(m[1]), m[2], m[3], p, is_hot, _header(p, disk)) for m, p in named]
+    ours = [f for f in files if f.head is None or f.head.version in READABLE]
+    if len(ours) < len(files):
+        count = len(files) - len(ours)
+        _log.warning("%s: %d files of another version are left alone", folder, count)
+    return ours
+
+
+def _prefer(hot: list[_File], files: dict[int, _File], disk: Disk) -> None:
+    """Take the file in memory where both are: the other was being written from it."""
+    for file in hot:
+        half = files.get(file.number)
+        if half is not None:
+            with contextlib.suppress(OSError):
+                disk.remove(half.path)
+        files[file.number] = file
+
+
+def _with_ends(files: Iterable[_File]) -> list[tuple[_File, int | None]]:
+    """Pair each file with one more than its last seq, where the next of its log tells it."""
+    pairs: list[tuple[_File, int | None]] = []
+    for log in (EVENTS, NOTICES):
+        chain = sorted(file for file in files if file.log == log)
+        for at, file in enumerate(chain):
+            head = chain[at + 1].head if at + 1 < len(chain) else None
+            is_told = head is not None and chain[at + 1].boot == file.boot
+            pairs.append((file, head.after if head is not None and is_told else None))
+    return pairs
+
+
+def _header(path: Path, disk: Disk) -> Header | None:
+    fd = disk.open(path, os.O_RDONLY)
+    try:
+        return parse_header(reader(disk, fd)(HEADER_BYTES, 0))
+    finally:
+        os.close(fd)
+
+
+def _segments(files: Iterable[_File], disk: Disk) -> list[Segment]:
+    """Return what is known of each file; one with a damaged header follows the one before it."""
+    found: list[Segment] = []
+    for file, after in _with_ends(files):
+        before = found[-1] if found and _is_next(found[-1], file) else None
+        first = file.head.first if file.head is not None else before.last + 1 if before else 0
+        if file.head is None or after is None:
+            last, size = _scan(file, first, disk)
+        else:
+            last, size = after - 1, file.path.stat().st_size
+        version = file.head.version if file.head is not None else 0
+        place = (file.path.parent, file.log, file.number, file.boot, first, last, size)
+        mixed = file.log == EVENTS and version < FIRST_WITH_NOTICES
+        found.append(Segment(*place, may_hold_gaps=mixed, is_hot=file.is_hot))
+    return found
+
+
+def _is_next(segment: Segment, file: _File) -> bool:
+    return (segment.log, segment.boot) == (file.log, file.boot)
+
+
+def _scan(file: _File, first: int, disk: Disk) -> tuple[int, int]:
+    """Read a file through; return its last seq, and where that entry ends."""
+    last, end = first - 1, HEADER_BYTES
+    fd = disk.open(file.path, os.O_RDONLY)
+    try:
+        for entry in walk(reader(disk, fd), HEADER_BYTES, os.fstat(fd).st_size):
+            last, end = entry.seq, entry.end
+    finally:
+        os.close(fd)
+    return last, end
+
+
+def _date(segments: list[Segment], heads: dict[int, Header | None]) -> None:
+    """Set when each was last put to: a file was begun after the one before it was."""
+    for log in (EVENTS, NOTICES):
+        day = 0
+        chain = [segment for segment in segments if segment.log == log]
+        for segment in sorted(chain, key=lambda s: s.number, reverse=True):
+            segment.newest_day = day
+            head = heads[segment.number]
+            day = head.day if head is not None and head.day else day

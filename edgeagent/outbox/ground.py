@@ -1,0 +1,59 @@
+"""What both logs stand on: folders, disk, numbers of segments, gaps to be said, files to delete."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgeagent.outbox.disk import Disk
+from edgeagent.outbox.gaps import Gaps
+from edgeagent.outbox.segment import Segment
+
+_log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """Keep nothing, before there is a ledger."""
+
+
+@dataclass(slots=True)
+class Ground:
+    """One for an outbox; its lock is held by whoever calls."""
+
+    folder: Path
+    hot: Path | None
+    """Where files begin that are deleted or written to ``folder`` soon; None: nowhere."""
+    boot: str
+    """Whose events are stored."""
+    disk: Disk
+    number: int
+    """Of the next segment: they are in the order of storing over all boots and both logs."""
+    gaps: Gaps = field(default_factory=Gaps)
+    keep: Callable[[], None] = _nothing
+    """Writes and syncs the ledger: before a file with unsent events is deleted, and whenever a
+    loss would otherwise be known to memory alone."""
+    doomed: list[Segment] = field(default_factory=list)
+    """Their files are to be deleted and could not be; the ledger goes on saying they are done."""
+    written_bytes: int = 0
+    """What was written to ``folder`` since the start."""
+
+    def take_number(self) -> int:
+        """Return a number for a new segment."""
+        self.number += 1
+        return self.number - 1
+
+    def delete(self, segment: Segment) -> None:
+        """Delete a segment's file, or try again at `delete_doomed`."""
+        try:
+            self.disk.remove(segment.path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _log.debug("%s: cannot be deleted: %s", segment.path, error)
+            self.doomed.append(segment)
+
+    def delete_doomed(self) -> None:
+        """Try again to delete what could not be deleted."""
+        doomed, self.doomed = self.doomed, []
+        for segment in doomed:
+            self.delete(segment)
