@@ -6,7 +6,7 @@ replay any prefix of its writes.
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -99,9 +99,10 @@ class Platter:
     written, and any beginning of what was done to the folder, which a file system journals.
     """
 
-    def __init__(self) -> None:
-        self._files: dict[str, list[_File]] = {}
-        self._there: dict[str, _File] = {}
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        """Begin with files that are there for certain."""
+        self._there = {name: _File(bytearray(data)) for name, data in (files or {}).items()}
+        self._files = {name: [file] for name, file in self._there.items()}
         self._loose: list[tuple[str, _File | None]] = []
 
     def apply(self, op: Op) -> None:

@@ -12,8 +12,9 @@ from edgeagent.outbox.segment import Segment
 _log = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
+def _nothing() -> bool:
     """Keep nothing, before there is a ledger."""
+    return False
 
 
 @dataclass(slots=True)
@@ -29,11 +30,14 @@ class Ground:
     number: int
     """Of the next segment: they are in the order of storing over all boots and both logs."""
     gaps: Gaps = field(default_factory=Gaps)
-    keep: Callable[[], None] = _nothing
-    """Writes and syncs the ledger: before a file with unsent events is deleted, and whenever a
-    loss would otherwise be known to memory alone."""
+    keep: Callable[[], bool] = _nothing
+    """Writes and syncs the ledger, and returns whether it did: before a file with unsent events
+    is deleted, and whenever a loss would otherwise be known to memory alone."""
     doomed: list[Segment] = field(default_factory=list)
     """Their files are to be deleted and could not be; the ledger goes on saying they are done."""
+    gone: list[Segment] = field(default_factory=list)
+    """Their files were deleted since the folder was synced: a power cut may bring them back, and
+    the ledger must then still say that they are done."""
     written_bytes: int = 0
     """What was written to ``folder`` since the start."""
 
@@ -47,13 +51,23 @@ class Ground:
         try:
             self.disk.remove(segment.path)
         except FileNotFoundError:
-            return
+            pass
         except OSError as error:
             _log.debug("%s: cannot be deleted: %s", segment.path, error)
             self.doomed.append(segment)
+            return
+        if not segment.is_hot:
+            self.gone.append(segment)
+
+    @property
+    def doomed_bytes(self) -> int:
+        """What the files take that are to be deleted."""
+        return sum(segment.size for segment in self.doomed)
 
     def delete_doomed(self) -> None:
-        """Try again to delete what could not be deleted."""
+        """Delete what could not be deleted yet, if the ledger can be kept."""
+        if not self.doomed or not self.keep():
+            return
         doomed, self.doomed = self.doomed, []
         for segment in doomed:
             self.delete(segment)

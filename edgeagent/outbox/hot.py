@@ -1,8 +1,10 @@
 """Files that begin in memory: deleted there when all was sent in time, else copied to the disk."""
 
 import contextlib
+import errno
 import logging
 import os
+from pathlib import Path
 
 from edgeagent.outbox.ground import Ground
 from edgeagent.outbox.log import Log
@@ -45,8 +47,7 @@ class Hearth:
         hot_path = segment.path
         cold_path = self._ground.folder / hot_path.name
         try:
-            fd = self._ground.disk.open(cold_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            self._fill(fd, hot_path.read_bytes()[: segment.size])
+            self._write(cold_path, hot_path.read_bytes()[: segment.size])
         except OSError as error:
             _log.debug("%s: cannot be written: %s", cold_path, error)
             with contextlib.suppress(OSError):
@@ -59,11 +60,12 @@ class Hearth:
             hot_path.unlink()
         return True
 
-    def _fill(self, fd: int, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes) -> None:
+        disk = self._ground.disk
+        fd = disk.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         try:
-            if self._ground.disk.write(fd, data) != len(data):
-                raise OSError("short write")
-        except OSError:
+            if disk.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
             os.close(fd)
-            raise
-        self._store.pen.put_off([fd])
+        self._store.pen.put_off([path])

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edgeagent.errors import OutboxError
@@ -58,12 +59,14 @@ class Keeper:
         """What was kept until the start."""
         self.is_account_new = False
         """The ledger on disk is no longer true."""
+        self.is_unsynced = False
+        """The ledger on disk has been written since it was synced."""
         self.is_hot_account_new = False
         """Something has changed of which only the ledger in memory need know."""
-        self.has_new_ledger = self._ledger is not None
-        """The folder is to be synced for it."""
+        self.is_folder_new = self._ledger is not None
+        """A file in it is new that `sync` is not told of."""
         self.fault = ""
-        """Why the disk cannot be synced, "" while it can."""
+        """Why the disk cannot be synced or the ledger not written, "" while all is well."""
 
     def _open(self, folder: Path) -> Ledger | None:
         try:
@@ -87,29 +90,35 @@ class Keeper:
         """Return whether to look for what is too old."""
         return self.age.is_due(mono_s, _AGE_S)
 
-    def sync(self, fds: list[int], has_new_file: bool) -> list[int]:
-        """Sync and close descriptors, and the folder where a file in it is new.
+    def sync(self, paths: list[Path], has_new_file: bool) -> list[Path]:
+        """Sync files, and the folder where a file in it is new.
 
         Returns:
-            Those that could not be synced, still open.
+            Those that could not be synced.
         """
-        self.fault = ""
-        failed = [fd for fd in fds if not self._sync(fd)]
-        if has_new_file or self.has_new_ledger:
-            self.has_new_ledger = not self._try(lambda: self._disk.sync_folder(self._folder))
+        before, self.fault = self.fault, ""
+        failed = [path for path in paths if not self._try(partial(self._sync, path))]
+        if has_new_file or self.is_folder_new:
+            self.is_folder_new = not self._try(lambda: self._disk.sync_folder(self._folder))
+        if self.fault and not before:
+            _log.warning("%s: cannot be synced: %s", self._folder, self.fault)
         return failed
 
-    def _sync(self, fd: int) -> bool:
-        is_synced = self._try(lambda: self._disk.sync(fd))
-        if is_synced:
+    def _sync(self, path: Path) -> None:
+        """Sync a file under its name: it may have been closed since, or deleted."""
+        try:
+            fd = self._disk.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        try:
+            self._disk.sync(fd)
+        finally:
             os.close(fd)
-        return is_synced
 
     def _try(self, sync: Callable[[], None]) -> bool:
         try:
             sync()
         except OSError as error:
-            _log.warning("%s: cannot be synced: %s", self._folder, error)
             self.fault = error.strerror or str(error)
             return False
         return True
@@ -126,6 +135,7 @@ class Keeper:
         """Note, under the lock, that the ledger of that generation is synced."""
         if self._ledger is not None and generation:
             self._ledger.settle(generation)
+            self.is_unsynced = self._ledger.generation != generation
 
     def write(self, account: Account) -> int:
         """Write what is to be written, opening the ledger first if that was not possible before.
@@ -142,16 +152,17 @@ class Keeper:
             return 0
         if self._ledger is None:
             self._ledger = self._open(self._folder)
-            self.has_new_ledger = self._ledger is not None
+            self.is_folder_new = self._ledger is not None
         written = self._put(self._ledger, account) if self._ledger is not None else 0
         self.is_account_new = written == 0
+        self.is_unsynced |= written > 0
         return written
 
     def _put(self, ledger: Ledger, account: Account) -> int:
         try:
             return ledger.write(account, self._generation)
         except OSError as error:
-            _log.warning("%s: the ledger cannot be written: %s", self._folder, error)
+            self.fault = error.strerror or str(error)
             return 0
 
     def close(self) -> None:

@@ -1,7 +1,9 @@
 """One of the two logs: where the next event goes, what goes for it, what if the disk refuses."""
 
 import contextlib
+import errno
 import logging
+import os
 
 import msgspec
 
@@ -64,7 +66,7 @@ class Log:
             reserve: share of the room that is kept for others.
         """
         if self._ring is not None:
-            return not self._ring.is_full
+            return self._ring.has_room(size_bytes)
         room = room_bytes(self.name, config)
         need = size_bytes + ENTRY_BYTES + HEADER_BYTES
         return self.index.bytes + need <= room * (1 - reserve)
@@ -102,7 +104,17 @@ class Log:
     # --- what goes
 
     def _make_room(self, room: int) -> None:
-        while self.name == EVENTS and self.index.bytes > room:
+        """Drop the oldest until no more than ``room`` is taken.
+
+        Raises:
+            OSError: what was given up before could not be deleted.
+        """
+        if self.name != EVENTS or self.index.bytes + self._ground.doomed_bytes <= room:
+            return
+        self._ground.delete_doomed()
+        while self.index.bytes + self._ground.doomed_bytes > room:
+            if self._ground.doomed:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
             oldest = self.index.oldest()
             if oldest is None or self.is_open(oldest):
                 return
@@ -140,9 +152,7 @@ class Log:
             self._ground.gaps.add(segment.boot, first, last, why)
         self.lost += lost
         self.index.finish(segment, segment.first, segment.last)
-        if lost:
-            self._ground.keep()
-        self.remove(segment)
+        self.remove(segment, lost > 0)
 
     def _take_back(self, entry: Entry) -> None:
         """Save what an announcement says that goes before it was sent: it is to be said anew."""
@@ -157,10 +167,14 @@ class Log:
         self._ground.gaps.add(boot, first, last, why)
         self.lost += last - first + 1
 
-    def remove(self, segment: Segment) -> None:
-        """Forget a segment and delete its file."""
+    def remove(self, segment: Segment, is_lost: bool = False) -> None:
+        """Forget a segment and delete its file, after the ledger was kept if some of it is lost."""
         self.index.remove(segment)
-        self._ground.delete(segment)
+        if is_lost:
+            self._ground.doomed.append(segment)
+            self._ground.delete_doomed()
+        else:
+            self._ground.delete(segment)
 
     def settle(self, segment: Segment, first: int, last: int, why: str = "") -> bool:
         """Note events that need not be sent any more, given up if there is a ``why``.
@@ -173,9 +187,7 @@ class Log:
                 self._give_up(segment.boot, *gap, why)
         fresh = self.index.finish(segment, first, last)
         if not segment.left and not self.is_open(segment):
-            if why:
-                self._ground.keep()
-            self.remove(segment)
+            self.remove(segment, bool(why))
         return fresh > 0
 
     # --- while the disk refuses
@@ -215,8 +227,8 @@ class Log:
         segment, body = ring.settled(next_seq)
         data = headed(segment, self.pen.after, self.pen.day, body)
         segment.size = len(data)
-        self._make_room(room_bytes(self.name, config) - len(data))
         try:
+            self._make_room(room_bytes(self.name, config) - len(data))
             self._ground.folder.mkdir(parents=True, exist_ok=True)
             tail = Tail(segment, data, self._ground.disk)
         except OSError as error:

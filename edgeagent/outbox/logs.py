@@ -1,6 +1,7 @@
 """The two logs as one: events, bounded, the oldest goes; notices, few, none goes for another."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from edgeagent.config import OutboxConfig
 from edgeagent.outbox.entry import is_notice
@@ -88,18 +89,18 @@ class Logs:
 
     # --- for the disk
 
-    def to_sync(self) -> list[int]:
-        """Return descriptors to sync and close."""
-        return [fd for log in self.both for fd in log.pen.to_sync()]
+    def to_sync(self) -> list[Path]:
+        """Return the files in which a power cut would take something."""
+        return [path for log in self.both for path in log.pen.to_sync()]
 
-    def put_off(self, fds: list[int]) -> None:
+    def put_off(self, paths: list[Path]) -> None:
         """Sync these, which could not be synced, next time."""
-        self.events.pen.put_off(fds)
+        self.events.pen.put_off(paths)
 
     def take_new_file(self) -> bool:
-        """Return whether the folder is to be synced."""
+        """Return whether the folder is to be synced: a file in it is new or gone."""
         notices, events = (log.pen.take_new_file() for log in self.both)
-        return notices or events
+        return notices or events or bool(self.ground.gone)
 
     @property
     def ends(self) -> tuple[tuple[int, int], ...]:
@@ -112,7 +113,8 @@ class Logs:
 
         What is only in the other log is left out: it is found again by reading.
         """
-        gone = [(s.number, s.boot, ((s.first, s.last),)) for s in self.ground.doomed]
+        ground = self.ground
+        gone = [(s.number, s.boot, ((s.first, s.last),)) for s in (*ground.doomed, *ground.gone)]
         kept = [
             (s.number, s.boot, _sent(s))
             for log in self.both

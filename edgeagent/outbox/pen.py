@@ -1,7 +1,6 @@
 """The writing end of one log: the open file, when the next is begun, and what is to be synced."""
 
 import contextlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from edgeagent.outbox.ring import headed
 from edgeagent.outbox.segment import EVENTS, Segment
 from edgeagent.outbox.tail import Tail
 
-_UNSYNCED_MAX = 16
-"""Closed files that wait for a sync; where nobody ticks, the kernel writes them when it likes."""
 HOT_MAX_BYTES = 1 << 20
 """Memory that one log may take for files in memory; beyond, the next begins on the disk."""
 
@@ -26,7 +23,7 @@ class Pen:
         self._began_s = 0.0
         self.after: int | None = None
         """One more than the last seq in the file closed last."""
-        self._unsynced: list[int] = []
+        self._unsynced: list[Path] = []
         self.has_new_file = False
         """A file was made, and the folder not synced since."""
         self.day = 0
@@ -107,20 +104,21 @@ class Pen:
         tail, self._tail = self._tail, None
         if tail is None:
             return
-        unsynced = None if tail.segment.is_hot else tail.to_sync()
-        if unsynced is not None:
-            self.put_off([unsynced])
+        self._put_off_tail(tail)
         tail.close()
         self.after = tail.segment.last + 1
         if not tail.segment.left:
             self._index.remove(tail.segment)
             self._ground.delete(tail.segment)
 
-    def put_off(self, fds: Iterable[int]) -> None:
-        """Sync these descriptors next time."""
-        self._unsynced += fds
-        while len(self._unsynced) > _UNSYNCED_MAX:
-            os.close(self._unsynced.pop(0))
+    def put_off(self, paths: Iterable[Path]) -> None:
+        """Sync these files next time."""
+        self._unsynced += paths
+
+    def _put_off_tail(self, tail: Tail) -> None:
+        if tail.is_dirty and not tail.segment.is_hot:
+            self._unsynced.append(tail.segment.path)
+        tail.is_dirty = False
 
     def sync(self) -> None:
         """Sync the open file now, and that it is there.
@@ -135,12 +133,12 @@ class Pen:
             self._ground.disk.sync_folder(self._ground.folder)
             self.has_new_file = False
 
-    def to_sync(self) -> list[int]:
-        """Return descriptors to sync and close: all that a power cut would take."""
-        fds, self._unsynced = self._unsynced, []
-        is_cold = self._tail is not None and not self._tail.segment.is_hot
-        fresh = self._tail.to_sync() if self._tail is not None and is_cold else None
-        return fds if fresh is None else [*fds, fresh]
+    def to_sync(self) -> list[Path]:
+        """Return the files in which a power cut would take something."""
+        if self._tail is not None:
+            self._put_off_tail(self._tail)
+        paths, self._unsynced = self._unsynced, []
+        return paths
 
     def take_new_file(self) -> bool:
         """Return whether a file was made since the last call: then the folder is to be synced."""

@@ -297,37 +297,38 @@ class Outbox:
     def sync(self) -> None:
         """Sync all that was put and acknowledged so far."""
         with self._lock:
-            fds, is_folder_new = self._logs.to_sync(), self._logs.take_new_file()
+            paths, is_folder_new = self._logs.to_sync(), self._logs.take_new_file()
             synced = self._seq - 1, self._logs.ends
             said = self._ground.gaps.said() if self._logs.is_on_disk else 0
-        failed = self._keeper.sync(fds, is_folder_new)
+            gone = len(self._ground.gone)
+        failed = self._keeper.sync(paths, is_folder_new)
         with self._lock:
             self._logs.put_off(failed)
             if not self._keeper.fault:
                 self._synced = synced
+                del self._ground.gone[:gone]
                 self._ground.gaps.settle(said)
-            is_written = self._write_account()
-        if is_written:
+            self._write_account()
+        if self._keeper.is_unsynced:
             generation = self._keeper.sync_ledger()
             with self._lock:
                 self._keeper.settle(generation)
 
-    def _keep(self) -> None:
-        """Write the ledger and sync it; the lock is held."""
+    def _keep(self) -> bool:
+        """Write the ledger and sync it; the lock is held. Return whether that worked."""
         self._keeper.is_account_new = True
-        if self._write_account():
-            self._keeper.settle(self._keeper.sync_ledger())
+        self._write_account()
+        self._keeper.settle(self._keeper.sync_ledger())
+        return not (self._keeper.is_account_new or self._keeper.is_unsynced)
 
-    def _write_account(self) -> bool:
+    def _write_account(self) -> None:
         """Write the ledgers if they are no longer true; the lock is held."""
         if not (self._keeper.is_account_new or self._keeper.is_hot_account_new):
-            return False
+            return
         last, ends = self._synced
         gaps = tuple(self._ground.gaps.as_list())
         account = Account(self._ground.number - 1, self.boot, last, self._logs.done(), gaps, ends)
-        written = self._keeper.write(account)
-        self._ground.written_bytes += written
-        return written > 0
+        self._ground.written_bytes += self._keeper.write(account)
 
     def close(self) -> None:
         """Sync and close; what is put afterwards is lost. Closing twice is safe."""

@@ -25,11 +25,11 @@ class Ring(Segment):
         self.held.append(Entry(0, 0, seq, kind, record))
         self.held_bytes += len(record) + ENTRY_BYTES
 
-    @property
-    def is_full(self) -> bool:
-        """One more event would put another out."""
+    def has_room(self, size_bytes: int) -> bool:
+        """Return whether a record of that size would put none out."""
         self._forget_sent()
-        return len(self.held) >= self.MAX_EVENTS or self.held_bytes >= self.limit_bytes
+        need = self.held_bytes + size_bytes + ENTRY_BYTES
+        return len(self.held) < self.MAX_EVENTS and need <= self.limit_bytes
 
     def overflow(self) -> Iterator[Entry]:
         """Put out the oldest events that are beyond the bound; yield those not yet sent."""

@@ -45,13 +45,6 @@ class Tail:
             raise
         self.is_dirty = True
 
-    def to_sync(self) -> int | None:
-        """Return a second descriptor to sync and close, None where nothing is to be synced."""
-        if not self.is_dirty:
-            return None
-        self.is_dirty = False
-        return os.dup(self._fd)
-
     def sync(self) -> None:
         """Sync now."""
         self._disk.sync(self._fd)
