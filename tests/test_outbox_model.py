@@ -265,8 +265,8 @@ class OutboxModel(RuleBasedStateMachine):
         before = len(self.disk.ops)
         while self.read(False, 5):
             pass
-        written = {str(n): bytes(HEADER_BYTES) + op.data
-                   for n, op in enumerate(self.disk.ops[before:]) if op.name != "ledger"}  # fmt: skip
+        ops = [op for op in self.disk.ops[before:] if op.name != "ledger"]
+        written = {str(n): bytes(HEADER_BYTES) + op.data for n, op in enumerate(ops)}
         self.excused |= named_in(written)
         self.disk.unreadable = set()
         self.the_link_comes_up_again()

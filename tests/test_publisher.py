@@ -234,6 +234,17 @@ def test_a_record_that_cannot_be_decoded_does_not_hold_up_the_others(bench: Benc
     ]
 
 
+def test_full_notices_are_a_fault_of_health_until_some_are_sent(bench: Bench) -> None:
+    while bench.box.put("camera_lost", b"\xc1" * 60_000).seq >= 0:
+        pass
+    bench.steps(1)
+    assert "the notices are full" in bench.health.snapshot().states["outbox"]
+    assert bench.health.snapshot().gauges["outbox_lost"] == 1
+    bench.link.come_up()
+    bench.steps(20, seconds=1.0)
+    assert "outbox" not in bench.health.snapshot().states
+
+
 def test_stat_goes_at_qos_0_every_so_often(bench: Bench) -> None:
     bench.link.come_up()
     bench.steps(130, seconds=1.0)

@@ -57,7 +57,7 @@ class Keeper:
         self._generation = newest.generation if newest is not None else 0
         self.account = newest.account if newest is not None else Account()
         """What was kept until the start."""
-        self.is_account_new = False
+        self.is_account_new = newest is not self._ledger
         """The ledger on disk is no longer true."""
         self.is_unsynced = False
         """The ledger on disk has been written since it was synced."""

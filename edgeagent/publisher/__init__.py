@@ -123,8 +123,17 @@ class Publisher:
             self._send()
             self._say_due_stat()
         self._outbox.tick()
+        self._tell_health()
+
+    def _tell_health(self) -> None:
         self._health.gauge("outbox_depth", self._outbox.depth)
         self._health.gauge("outbox_bytes", self._outbox.bytes)
+        self._health.gauge("outbox_lost", self._outbox.lost)
+        self._health.gauge("outbox_written_bytes", self._outbox.written_bytes)
+        if self._outbox.fault:
+            self._health.fault("outbox", self._outbox.fault)
+        else:
+            self._health.well("outbox")
 
     def _pause_s(self) -> float:
         if not self._up:
