@@ -49,7 +49,8 @@ def named_by(record: bytes) -> set[Key]:
 class OutboxModel(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
-        self.home = Path(tempfile.mkdtemp())
+        memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+        self.home = Path(tempfile.mkdtemp(dir=memory))
         self.clock = ManualClock()
         self.boots = 0
         self.in_flight: list[Letter] = []

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from edgeagent.errors import OutboxError
 from edgeagent.outbox.disk import Disk
 from edgeagent.outbox.entry import HEADER_BYTES, READABLE, Header, parse_header, walk
+from edgeagent.outbox.ledger import Account
 from edgeagent.outbox.segment import EVENTS, NOTICES, Segment, reader
 
 _log = logging.getLogger(__name__)
@@ -138,3 +139,20 @@ def _date(segments: list[Segment], heads: dict[int, Header | None]) -> None:
             segment.newest_day = day
             head = heads[segment.number]
             day = head.day if head is not None and head.day else day
+
+
+def last_seqs(segments: list[Segment], account: Account) -> dict[str, int]:
+    """Return the last seq known of each boot."""
+    last: dict[str, int] = {}
+    for segment in segments:
+        last[segment.boot] = max(last.get(segment.boot, -1), segment.last)
+    if account.boot:
+        last[account.boot] = max(last.get(account.boot, -1), account.last)
+    return last
+
+
+def latest_boot(segments: list[Segment], account: Account) -> str:
+    """Return whose events were stored last; its files may all have been sent and deleted."""
+    if segments and segments[-1].number > account.number:
+        return segments[-1].boot
+    return account.boot

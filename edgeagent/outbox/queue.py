@@ -1,7 +1,6 @@
 """`Outbox` itself: the lock, the seq, the ledger, and the calls others make."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,15 +10,14 @@ from edgeagent.clock import Clock, SystemClock, kernel_boot
 from edgeagent.config import OutboxConfig
 from edgeagent.findings import Notice
 from edgeagent.outbox.disk import Disk, RealDisk
-from edgeagent.outbox.finding import find_segments
+from edgeagent.outbox.finding import find_segments, last_seqs, latest_boot
 from edgeagent.outbox.ground import Ground
 from edgeagent.outbox.hot import Hearth
 from edgeagent.outbox.keeper import TICK_S, Keeper
 from edgeagent.outbox.ledger import Account
-from edgeagent.outbox.log import Log
 from edgeagent.outbox.logs import Logs
-from edgeagent.outbox.reading import Cursor, Letter, Place, look, merged
-from edgeagent.outbox.segment import Segment
+from edgeagent.outbox.reader import Reader
+from edgeagent.outbox.reading import Cursor, Letter
 from edgeagent.outbox.voice import RESERVED, Voice
 
 _RESERVE = 0.125
@@ -68,9 +66,10 @@ class Outbox:
         self._ground = Ground(folder, hot, boot, disk, number, keep=self._keep)
         self._logs = Logs(self._ground, segments, account, clock.mono_s())
         self._hearth = Hearth(self._logs.events, self._ground)
+        self._reader = Reader(self._logs, self._lock)
         self._voice = Voice(folder)
-        self._last = _last_seqs(segments, account)
-        self._boot_before = _latest_boot(segments, account)
+        self._last = last_seqs(segments, account)
+        self._boot_before = latest_boot(segments, account)
         self._seq = self._last.get(boot, -1) + 1
         self._synced = (self._seq - 1, self._logs.ends)
 
@@ -147,9 +146,7 @@ class Outbox:
     def cursors(self) -> tuple[Cursor, Cursor]:
         """Return two cursors: over all stored from now on (live), and all before (backlog)."""
         with self._lock:
-            notices, events = (log.end(self._seq) for log in self._logs.both)
-        live = Cursor(Place(*notices), Place(*events))
-        return live, Cursor(Place(0, 0, stop=notices), Place(0, 0, stop=events))
+            return self._reader.cursors(self._seq)
 
     def peek(self, cursor: Cursor, limit: int) -> list[Letter]:
         """Return up to ``limit`` unacknowledged letters in the order stored; move ``cursor`` on.
@@ -157,36 +154,12 @@ class Outbox:
         Gaps not yet announced are put first, as events.
         """
         self._announce_gaps()
-        notices = deque(self._run(self._logs.notices, cursor.notices, limit))
-        events = deque(self._run(self._logs.events, cursor.events, limit))
-        letters = merged(notices, events, limit)
-        for place, rest in ((cursor.notices, notices), (cursor.events, events)):
-            if rest:
-                place.go_back(rest[0])
+        letters = self._reader.read(cursor, limit)
+        if self._reader.holes:
+            with self._lock:
+                for hole in self._reader.take_holes():
+                    self._settle(*hole)
         return letters
-
-    def _run(self, log: Log, place: Place, limit: int) -> list[Letter]:
-        letters: list[Letter] = []
-        while len(letters) < limit and self._peek_one(log, place, limit - len(letters), letters):
-            pass
-        return letters
-
-    def _peek_one(self, log: Log, place: Place, limit: int, letters: list[Letter]) -> bool:
-        """Look into the segment at ``place``; return whether there may be more after it."""
-        with self._lock:
-            segment = log.index.at_or_after(place.segment)
-            if segment is None or place.is_stopped(segment.number, 0):
-                return False
-            place.enter(segment.number)
-            is_open = log.is_open(segment)
-        if is_open and place.seq > segment.last:
-            return False
-        found = look(segment, self._ground.disk, place, limit, is_open)
-        letters += found.letters
-        with self._lock:
-            for hole in found.holes:
-                self._settle(segment.number, *hole)
-        return not found.is_over
 
     def _announce_gaps(self) -> None:
         if not self._ground.gaps:
@@ -345,19 +318,3 @@ class Outbox:
 
 def _nothing() -> None:
     """Be the listener while there is none."""
-
-
-def _last_seqs(segments: list[Segment], account: Account) -> dict[str, int]:
-    last: dict[str, int] = {}
-    for segment in segments:
-        last[segment.boot] = max(last.get(segment.boot, -1), segment.last)
-    if account.boot:
-        last[account.boot] = max(last.get(account.boot, -1), account.last)
-    return last
-
-
-def _latest_boot(segments: list[Segment], account: Account) -> str:
-    """Return whose events were stored last; its files may all have been sent and deleted."""
-    if segments and segments[-1].number > account.number:
-        return segments[-1].boot
-    return account.boot

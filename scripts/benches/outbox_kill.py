@@ -2,7 +2,7 @@
 
 The process says through a pipe what it has put, after the put returned, and what it is about to
 acknowledge. Whatever it said it put must come out of the outbox afterwards, or have been
-acknowledged, or be named by a gap.
+acknowledged, or be named by a gap for want of room.
 """
 
 import os
@@ -108,7 +108,7 @@ def rounds(folder: Path, count: int, seed: int = 1) -> Row:
 
 
 def drain(folder: Path) -> tuple[set[Key], set[Key], int]:
-    """Return what is still in an outbox, what its gaps name, and how much of it is wrong."""
+    """Return what is still in an outbox, what it had no room for, and how much of it is wrong."""
     box = open_box(folder, "last-00000000")
     delivered: set[Key] = set()
     named: set[Key] = set()
@@ -118,7 +118,8 @@ def drain(folder: Path) -> tuple[set[Key], set[Key], int]:
             for letter in letters:
                 if letter.kind == "gap":
                     gap = event.decode(letter.record)
-                    named |= {(gap.name, seq) for seq in range(gap.first, gap.last + 1)}
+                    if gap.why == "full":
+                        named |= {(gap.name, seq) for seq in range(gap.first, gap.last + 1)}
                 else:
                     garbage += not is_right(letter)
                     delivered.add((letter.boot, letter.seq))

@@ -8,7 +8,7 @@ what was done to the folder), the outbox is opened on it, and all is read.
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Story:
     records: dict[Key, bytes] = field(default_factory=dict)
     put: list[tuple[int, float, Key]] = field(default_factory=list)
     acked: list[tuple[int, float, Key]] = field(default_factory=list)
+    said: list[tuple[int, Key]] = field(default_factory=list)
+    """What acknowledged gaps named."""
     time_s: list[tuple[int, float]] = field(default_factory=list)
     """Writes, and when they were done."""
 
@@ -60,8 +62,10 @@ def record_story(folder: Path, steps: int, seed: int) -> Story:
         phase = PHASES[step * len(PHASES) // steps]
         if phase != "away" and step % (5 if phase == "on line" else 20) == 0:
             letters = [*box.peek(live, 8), *box.peek(backlog, 12)]
-            box.ack(letters)
+            # Before, as an acknowledgement may delete files.
             story.acked += [(story.at, now_s, (x.boot, x.seq)) for x in letters]
+            story.said += [(story.at, key) for key in named(letters)]
+            box.ack(letters)
         box.tick()
         story.time_s.append((story.at, now_s))
     box.close()
@@ -108,7 +112,8 @@ def judge(story: Story, image: dict[str, bytes], at: int, now_s: float, total: S
     mine = {(x.boot, x.seq): x.record for x in letters if x.boot == BOOT and x.kind != "gap"}
     total.garbage += sum(record != story.records.get(key) for key, record in mine.items())
     acked = {key: when_s for n, when_s, key in story.acked if n <= at}
-    told = mine.keys() | acked.keys() | named(letters)
+    said = {key for n, key in story.said if n <= at}
+    told = mine.keys() | acked.keys() | said | named(letters)
     for n, when_s, key in story.put:
         if n <= at and key not in told:
             total.lost += 1
@@ -132,7 +137,7 @@ def read(folder: Path) -> Iterator[Letter]:
     box.close()
 
 
-def named(letters: list[Letter]) -> set[Key]:
+def named(letters: Iterable[Letter]) -> set[Key]:
     """Return what gaps say will not come."""
     gaps = [event.decode(letter.record) for letter in letters if letter.kind == "gap"]
     return {(gap.name, seq) for gap in gaps for seq in range(gap.first, gap.last + 1)}
