@@ -277,7 +277,7 @@ class OutboxConfig(Section, frozen=True):
     sync_s: Annotated[float, live(
         "Most that a power cut may take, at least a second; 0 syncs each event.", "s", ge=0, le=3600)] = 5.0
     hot_folder: Annotated[str, start(
-        "In memory, as /dev/shm/edgeagent: events begin there, and only those not sent in time reach the disk. Empty: all do.")] = ""
+        "In memory, as /run/edgeagent/hot: events begin there, and only those not sent in time reach the disk. Empty: all do.")] = ""
     hot_s: Annotated[float, live(
         "Events in hot_folder are sent within that time or written to the disk; a power cut may take as much.", "s", ge=1, le=3600)] = 30.0
 
