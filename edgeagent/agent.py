@@ -106,7 +106,7 @@ class Agent:
         self.health.busy(part, self._clock.mono_s())
         for event in self.see(frame, laps):
             put(event)
-        laps.mark("outbox")
+            laps.mark("outbox")
         self.health.rests(part)
 
     def see(self, frame: Frame, laps: Laps = NO_LAPS) -> list[Event]:

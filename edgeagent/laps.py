@@ -1,6 +1,7 @@
 """Where the time of one frame goes: a stop-watch that the river carries and the bench reads."""
 
 import time
+from array import array
 from typing import Protocol
 
 
@@ -23,7 +24,7 @@ class StopWatch:
     """Keeps every lap: for ``edgeagent bench``, where a run is finite."""
 
     def __init__(self) -> None:
-        self.laps_ns: dict[str, list[int]] = {}
+        self.laps_ns: dict[str, array[int]] = {}
         self._last_ns = 0
 
     def start(self) -> None:
@@ -33,5 +34,8 @@ class StopWatch:
     def mark(self, stage: str) -> None:
         """See `Laps.mark`."""
         now_ns = time.perf_counter_ns()
-        self.laps_ns.setdefault(stage, []).append(now_ns - self._last_ns)
+        laps_ns = self.laps_ns.get(stage)
+        if laps_ns is None:
+            laps_ns = self.laps_ns[stage] = array("q")
+        laps_ns.append(now_ns - self._last_ns)
         self._last_ns = now_ns

@@ -1,4 +1,4 @@
-"""Draws what the gate thought of a clip: cells and thresholds, never the picture itself.
+"""Draws what the gate thought of a clip (cells, never the picture itself), and how long looks took.
 
 Needs matplotlib (the extra ``plot``), which is imported here and nowhere else.
 """
@@ -35,23 +35,64 @@ class Sheet:
     """Mean low threshold of each cell, in luma levels."""
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long something took, time after time."""
+
+    title: str
+    what: str
+    """What was measured, in words."""
+    durations_ms: Sequence[float]
+    """In the order in which they were measured."""
+
+
 def draw(sheet: Sheet, file: Path) -> None:
     """Write ``sheet`` as a PNG.
 
     Raises:
         UsageError: matplotlib is not installed, or the file cannot be written.
     """
+    figure = _figure(sheet.title)
+    places = figure.subplot_mosaic("TT;AL", height_ratios=[1, 2])
+    _draw_times(places["T"], sheet)
+    _draw_cells(figure, places["A"], sheet.activity, "share of the frames in which a cell moved")
+    _draw_cells(figure, places["L"], sheet.low, "low threshold, luma levels (mean)")
+    _write(figure, file)
+
+
+def draw_times(times: Times, file: Path) -> None:
+    """Write ``times`` as a PNG: one after the other, and which share took no longer.
+
+    Raises:
+        UsageError: matplotlib is not installed, or the file cannot be written.
+    """
+    figure = _figure(times.title)
+    places = figure.subplot_mosaic("T;S")
+    ms = np.asarray(times.durations_ms)
+    places["T"].plot(ms, ".", ms=3)
+    places["T"].set(title=times.what, xlabel="in order", ylabel="ms", ylim=(0, None))
+    places["S"].step(np.sort(ms), np.arange(1, len(ms) + 1) / len(ms), where="post")
+    for share in (0.5, 0.9):
+        at_ms = float(np.quantile(ms, share, method="inverted_cdf"))
+        places["S"].axvline(at_ms, lw=0.8, color="0.5")
+        places["S"].text(at_ms, 0.02, f" p{100 * share:.0f} {at_ms:.2f} ms", fontsize="small")
+    places["S"].set(xlabel="ms", ylabel="share that took no longer", ylim=(0, 1))
+    _write(figure, file)
+
+
+def _figure(title: str) -> Any:  # noqa: ANN401
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError("--plot needs matplotlib: pip install 'edgeagent[plot]'") from None
     figure = Figure(figsize=(11, 8), layout="constrained")
-    places = figure.subplot_mosaic("TT;AL", height_ratios=[1, 2])
-    figure.suptitle(sheet.title)
-    _draw_times(places["T"], sheet)
-    _draw_cells(figure, places["A"], sheet.activity, "share of the frames in which a cell moved")
-    _draw_cells(figure, places["L"], sheet.low, "low threshold, luma levels (mean)")
+    figure.suptitle(title)
+    return figure
+
+
+def _write(figure: Any, file: Path) -> None:  # noqa: ANN401
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     try:
         FigureCanvasAgg(figure).print_png(str(file))  # type: ignore[no-untyped-call]
     except OSError as error:

@@ -240,3 +240,17 @@ def stat_json(device: str, snapshot: Snapshot, wall_ms: int) -> bytes:
             "f": {part: why[:WHY_MAX] for part, why in snapshot.states.items()},
         }
     )
+
+
+def bench_json(device: str, wall_ms: int, facts: Mapping[str, Any]) -> bytes:
+    """Return the payload that says how long things take on this device.
+
+    Args:
+        device: its name.
+        wall_ms: when it was measured, unix milliseconds.
+        facts: ``sc`` (scenario), ``agent``, ``model``, ``eng``, ``board`` (texts), ``sim`` (true
+            where a library was simulated), ``n`` (how many), ``p50 p90 p99 max load first``
+            (milliseconds), ``st`` (stage to its p50), ``soc`` (degrees Celsius), ``thr`` (what the
+            firmware complains of), ``ok`` (0 good, 1 bad, 2 too noisy to say).
+    """
+    return _bounded({"v": SCHEMA, "ts": wall_ms, "dev": device, **facts})

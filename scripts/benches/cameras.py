@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from edgeagent import assembly  # noqa: E402
 from edgeagent.agent import Agent  # noqa: E402
-from edgeagent.bench import percentile  # noqa: E402
+from edgeagent.bench.figures import percentile  # noqa: E402
 from edgeagent.clock import SystemClock  # noqa: E402
 from edgeagent.config import CameraConfig, Config  # noqa: E402
 from edgeagent.laps import StopWatch  # noqa: E402

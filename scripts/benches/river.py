@@ -25,7 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeagent import assembly, clips
-from edgeagent.bench import Report, bench
+from edgeagent.bench.closed import single
+from edgeagent.bench.found import Plan, report, unheard
+from edgeagent.bench.report import Report
 from edgeagent.config import Config
 
 ROOT = Path(__file__).parents[2]
@@ -107,12 +109,13 @@ def beside_decoding(frames: int, pairs: int) -> dict[str, float]:
 def beside_invoke(clip: Path, runs: int) -> tuple[Report, float]:
     """Return the stages over ``clip``, and motion to event as a share of invoke."""
     engines = assembly.open_engines(Config().model)
-    report = bench(clip, Config(), engines, runs)
+    plan = Plan("single", clip, Config(), engines, runs)
+    made = report(plan, single(plan, unheard))
     for engine in engines.all():
         engine.close()
-    invoke = report.stages["invoke"].p50
-    ours = sum(t.p50 for stage, t in report.stages.items() if stage not in ("invoke", "source"))
-    return report, ours / invoke
+    invoke = made.stages["invoke"].p50
+    ours = sum(t.p50 for stage, t in made.stages.items() if stage not in ("invoke", "source"))
+    return made, ours / invoke
 
 
 def memory_mb(clip: Path, seconds: float) -> dict[str, float]:
@@ -165,14 +168,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     decode = beside_decoding(options.frames, options.pairs)
-    report, share = beside_invoke(moving_clip(), options.runs)
+    made, share = beside_invoke(moving_clip(), options.runs)
     memory = memory_mb(small_clip(), options.seconds)
     result = {
         "decode": decode,
-        "invoke": {"share": share, **{s: t.p50 for s, t in report.stages.items()}},
+        "invoke": {"share": share, **{s: t.p50 for s, t in made.stages.items()}},
         "memory_mb": memory,
     }
-    print(json.dumps(result) if options.json else _table(result, report))
+    print(json.dumps(result) if options.json else _table(result, made))
     met = (
         decode["ratio"] <= MAX_DECODE_RATIO
         and share <= MAX_INVOKE_SHARE
@@ -181,15 +184,15 @@ def main() -> int:
     return 0 if met else 1
 
 
-def _table(result: dict[str, dict[str, float]], report: Report) -> str:
+def _table(result: dict[str, dict[str, float]], made: Report) -> str:
     decode, invoke, memory = result["decode"], result["invoke"], result["memory_mb"]
     lines = [
         "still scene, 1280x720 H.264, process CPU a frame",
         f"  decode alone  {decode['decode']:7.2f} ms",
         f"  edgeagent     {decode['edgeagent']:7.2f} ms   x{decode['ratio']:.3f} of decoding"
         f" (bar {MAX_DECODE_RATIO})",
-        f"{report.clip}, p50 of each part over {report.stages['invoke'].n} looks",
-        *(f"  {stage:<12}  {t.p50:7.3f} ms" for stage, t in report.stages.items()),
+        f"{made.clip}, p50 of each part over {made.stages['invoke'].n} looks",
+        *(f"  {stage:<12}  {t.p50:7.3f} ms" for stage, t in made.stages.items()),
         f"  motion to event without invoke: {invoke['share']:.3f} of invoke"
         f" (bar {MAX_INVOKE_SHARE})",
         "edgeagent run at 768x576",

@@ -1,0 +1,31 @@
+"""Keeps every report of this machine, one JSON object a line: what was it like before?"""
+
+from pathlib import Path
+
+import msgspec
+
+from edgeagent.atomic import write_whole
+from edgeagent.bench.report import Report
+
+NAME = "bench.jsonl"
+"""In the state folder."""
+MOST = 200
+"""The oldest go first; a report is about 10 kB, a soak's twice that."""
+WORTH = 20
+"""A run of fewer measurements is a trial and is not kept."""
+
+
+def keep(report: Report, state: Path) -> Path | None:
+    """Add ``report`` to the history in ``state``; return the file, None where it is not worth it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    if report.headline.figures.n < WORTH:
+        return None
+    state.mkdir(parents=True, exist_ok=True)
+    path = state / NAME
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    lines = [*lines[1 - MOST :], msgspec.json.encode(report)]
+    write_whole(path, b"\n".join(lines) + b"\n")
+    return path

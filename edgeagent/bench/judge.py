@@ -1,0 +1,67 @@
+"""Asks a report what its reader wanted to know, and writes the answers into it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from edgeagent.bench.guard import Guard
+from edgeagent.bench.report import Report, read_report
+from edgeagent.bench.verdict import BAD, Verdict, beside, within
+from edgeagent.errors import UsageError
+
+
+def judged(
+    report: Report, max_p90_ms: float | None, baseline: Path | None, max_regress: float
+) -> Report:
+    """Return ``report`` with the answers.
+
+    Args:
+        report: of this run.
+        max_p90_ms: most that the headline's p90 may be; None: not asked.
+        baseline: a report of before to compare with; None: not asked.
+        max_regress: how much slower than that it may be, .1 for 10 %.
+
+    Raises:
+        UsageError: the baseline cannot be read, or is of something else.
+    """
+    verdicts = [*_of_guard(report.guard)]
+    if max_p90_ms is not None:
+        verdicts.append(within(report.headline.figures, max_p90_ms))
+    if baseline is not None:
+        verdicts.append(_beside(report, read_report(baseline), baseline, max_regress))
+    return msgspec.structs.replace(report, verdicts=tuple(verdicts))
+
+
+def _of_guard(guard: Guard | None) -> Iterator[Verdict]:
+    if guard is not None and not guard.good:
+        yield Verdict(BAD, f"{guard.asked - guard.agreed} of {guard.asked} answers are not right")
+
+
+def _beside(report: Report, then: Report, path: Path, max_regress: float) -> Verdict:
+    if report.scenario != then.scenario:
+        raise UsageError(f"{path}: is of {then.scenario}, and this is {report.scenario}")
+    if not (report.blocks and then.blocks):
+        raise UsageError(
+            f"--baseline {path}: {report.scenario} is measured without a yardstick; "
+            "single and soak can be compared"
+        )
+    verdict = beside(report.blocks, then.blocks, max_regress)
+    others = ", ".join(_others(report, then))
+    if not others:
+        return verdict
+    return msgspec.structs.replace(verdict, why=f"{verdict.why} (not the same: {others})")
+
+
+def _others(report: Report, then: Report) -> Iterator[str]:
+    """Yield what differs that may account for any difference."""
+    pairs = {
+        "model": (report.model, then.model),
+        "engine": (report.engine, then.engine),
+        "clip": (report.clip, then.clip),
+        "board": (report.environment.board, then.environment.board),
+        "runtime": (report.environment.runtime, then.environment.runtime),
+    }
+    for name, (now, before) in pairs.items():
+        if now != before:
+            yield f"{name} {before}, now {now}"
