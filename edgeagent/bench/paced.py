@@ -90,13 +90,32 @@ def rate(plan: Plan, progress: Progress) -> Found:
     return _found(one.kept, rows, plan)
 
 
+def latencies_s(rows: Sequence[_Row], gap_s: float) -> Iterator[float]:
+    """Yield how long each frame waited for its answer, of those looked at and those dropped.
+
+    A dropped frame has the answer of the next that was taken up: leaving it out would hide just
+    what a slow look does.
+
+    Args:
+        rows: the frames that were taken up, in order.
+        gap_s: between two that are due.
+    """
+    before = rows[0].number - 1 if rows else 0
+    for row in rows:
+        dropped = row.number - before - 1
+        before = row.number
+        if row.looked:
+            yield from (row.latency_s + earlier * gap_s for earlier in range(dropped, -1, -1))
+
+
 def _found(kept: Kept, rows: Sequence[_Row], plan: Plan) -> Found:
-    latency_s = [row.latency_s for row in rows if row.looked]
-    pairs = zip(latency_s, kept.see_ns, strict=True)
+    gap_s = 1 / plan.rate_per_s
+    latency_s = list(latencies_s(rows, gap_s))
+    pairs = zip((row.latency_s for row in rows if row.looked), kept.see_ns, strict=True)
     queued_ns = [max(round(late_s * 1e9) - see_ns, 0) for late_s, see_ns in pairs]
     due = rows[-1].number - rows[0].number + 1 if rows else 0
     return Found(
-        "a frame that is looked at, from when it was due to its events",
+        "a frame that is looked at, from when it was due to its own events or a newer one's",
         [late_s * 1000 for late_s in latency_s],
         {"queued": queued_ns, **kept.watch.laps_ns, "looked at": kept.see_ns},
         kept,
@@ -104,12 +123,13 @@ def _found(kept: Kept, rows: Sequence[_Row], plan: Plan) -> Found:
         {
             "due": due,
             "dropped": due - len(rows),
-            "late": sum(late_s > 1 / plan.rate_per_s for late_s in latency_s),
+            "late": sum(late_s > gap_s for late_s in latency_s),
             "events": kept.events,
         },
         {"frames_per_s": plan.rate_per_s * len(rows) / max(due, 1)},
         (
-            "dropped: a newer frame was there before the agent was ready, as with a camera",
+            "dropped: a newer frame was there before the agent was ready, as with a camera; it "
+            "counts until that one was done",
             "late: done only after the next frame was due",
         ),
     )

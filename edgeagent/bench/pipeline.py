@@ -164,9 +164,9 @@ def pipeline(plan: Plan, progress: Progress, folder: Path, port: int | None) -> 
 
 
 def _talkative(config: Config) -> Config:
-    """Return ``config`` with as many events as may be, or there is little to measure."""
-    said = msgspec.structs.replace(config.events, per_minute=6000.0, heartbeat_s=1.0)
-    motion = msgspec.structs.replace(config.motion, every_s=1.0)
+    """Return ``config`` with an event for each frame that moved, or there is little to measure."""
+    said = msgspec.structs.replace(config.events, per_minute=1e6)
+    motion = msgspec.structs.replace(config.motion, every_s=0.0)
     return msgspec.structs.replace(eager(config), events=said, motion=motion)
 
 

@@ -38,9 +38,10 @@ def table(report: Report) -> str:
 
 
 def _head(report: Report) -> Iterator[str]:
+    frames = f", {report.frames} frames, {report.moved} moved" if report.frames else ""
     yield (
         f"{report.model or 'motion alone'} on {report.engine or 'no engine'}, {report.clip}: "
-        f"{report.scenario}, {report.frames} frames, {report.moved} moved"
+        f"{report.scenario}{frames}"
     )
     yield f"load {report.load_ms:.1f} ms, first call {report.first_ms:.1f} ms"
     if report.simulated:

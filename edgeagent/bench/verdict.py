@@ -17,11 +17,14 @@ BAD: Final = 1
 UNSURE: Final = 2
 """Exit statuses."""
 
-BLOCKS = 24
+BLOCKS = 32
 """A run is cut into so many blocks; what lasts for seconds then moves few of them."""
 ENOUGH_BLOCKS = 8
 DRAWS = 4000
 """Of the bootstrap."""
+TRIM = 0.2
+"""So many of the blocks are left out at each end, and the rest averaged: half as sure again as
+their median, and as little moved by a few that are far off."""
 
 _Medians = NDArray[np.float64]
 
@@ -85,7 +88,7 @@ def beside(now: Sequence[Block], then: Sequence[Block], limit: float, seed: int 
     if min(len(now), len(then)) < ENOUGH_BLOCKS:
         return Verdict(UNSURE, f"too few looks to compare; {ENOUGH_BLOCKS} on each side are needed")
     random = np.random.default_rng(seed)
-    ratio = float(np.median(_scaled(now)) / np.median(_scaled(then)))
+    ratio = float(_middle(_scaled(now)) / _middle(_scaled(then)))
     drawn = _redrawn(_scaled(now), random) / _redrawn(_scaled(then), random)
     tail = 50 * (1 - CONFIDENCE)
     low, high = (float(edge) for edge in np.percentile(drawn, [tail, 100 - tail]))
@@ -108,7 +111,14 @@ def _scaled(some: Sequence[Block]) -> _Medians:
 
 def _redrawn(medians: _Medians, random: np.random.Generator) -> _Medians:
     picks = random.integers(0, len(medians), (DRAWS, len(medians)))
-    return np.asarray(np.median(medians[picks], axis=1), np.float64)
+    return _middle(medians[picks])
+
+
+def _middle(medians: _Medians) -> _Medians:
+    """Return the mean of the middle ones, along the last axis."""
+    ordered = np.sort(medians, axis=-1)
+    cut = int(TRIM * ordered.shape[-1])
+    return np.asarray(ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1), np.float64)
 
 
 def _percent(ratio: float) -> str:

@@ -11,9 +11,10 @@ _BYTES = 1 << 19
 
 
 class Yardstick:
-    """Arithmetic, memory and Python in turn, a millisecond or two: what the river is made of.
+    """Arithmetic, memory and Python in turn, 6 ms of a PC: what the river is made of.
 
-    It is never to be changed: a baseline was taken with it.
+    It is never to be changed: a baseline was taken with it. A quarter as long, it trembled more
+    than the looks it is to be held against.
     """
 
     def __init__(self, core: CoreWait) -> None:
@@ -37,15 +38,15 @@ class Yardstick:
 
     def _arithmetic(self) -> None:
         product = self._matrix
-        for _ in range(12):
+        for _ in range(60):
             product = self._matrix @ product
             product /= np.abs(product).max() + 1
 
     def _memory(self) -> None:
-        for _ in range(6):
+        for _ in range(16):
             (self._bytes ^ np.uint8(3)).sum(dtype=np.uint32)
 
     def _python(self) -> None:
         total = 0
-        for number in range(15_000):
+        for number in range(90_000):
             total += number * number & 255
