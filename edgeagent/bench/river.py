@@ -82,8 +82,8 @@ class River:
             runs: how many looks are wanted; a run of `SHORT_RUN` or more begins with some that
                 are not kept.
             clock: the agent's.
-            measured: whether the yardstick is run after each look; it takes some milliseconds, during
-                which the next frame waits.
+            measured: whether the yardstick is run after each look; it takes milliseconds, in which
+                the next frame waits.
         """
         self.agent = Agent(
             CameraConfig(name="clip"), eager(config), engines, clock or ManualClock()
