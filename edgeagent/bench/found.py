@@ -114,6 +114,7 @@ def report(plan: Plan, found: Found, guard: Guard | None = None) -> Report:
         moved=kept.moved,
         headline=Headline(found.what, figures(found.durations_ms)),
         net=figures(kept.net_ms) if any(kept.waited_ns) else None,
+        waited=round(sum(kept.waited_ns) / sum(kept.see_ns), 4) if kept.see_ns else 0.0,
         see=figures(_ms(kept.all_ns)) if kept.all_ns else None,
         stages={name: figures(_ms(laps)) for name, laps in found.stages_ns.items() if laps},
         counts=found.counts,

@@ -11,25 +11,39 @@ from edgeagent.bench.verdict import BAD, Verdict, beside, within
 from edgeagent.errors import UsageError
 
 
+def read_baseline(path: Path, scenario: str) -> Report:
+    """Read a report that one of ``scenario`` can be compared with.
+
+    Raises:
+        UsageError: there is none, or it is of something else.
+    """
+    then = read_report(path)
+    if then.scenario != scenario:
+        raise UsageError(f"--baseline {path}: is of {then.scenario}, and this is {scenario}")
+    if not then.blocks:
+        raise UsageError(
+            f"--baseline {path}: {scenario} is measured without a yardstick; single and soak can "
+            "be compared"
+        )
+    return then
+
+
 def judged(
-    report: Report, max_p90_ms: float | None, baseline: Path | None, max_regress: float
+    report: Report, max_p90_ms: float | None, baseline: Report | None, max_regress: float
 ) -> Report:
     """Return ``report`` with the answers.
 
     Args:
         report: of this run.
         max_p90_ms: most that the headline's p90 may be; None: not asked.
-        baseline: a report of before to compare with; None: not asked.
+        baseline: see `read_baseline`; None: not asked.
         max_regress: how much slower than that it may be, .1 for 10 %.
-
-    Raises:
-        UsageError: the baseline cannot be read, or is of something else.
     """
     verdicts = [*_of_guard(report.guard)]
     if max_p90_ms is not None:
         verdicts.append(within(report.headline.figures, max_p90_ms))
     if baseline is not None:
-        verdicts.append(_beside(report, read_report(baseline), baseline, max_regress))
+        verdicts.append(_beside(report, baseline, max_regress))
     return msgspec.structs.replace(report, verdicts=tuple(verdicts))
 
 
@@ -38,14 +52,7 @@ def _of_guard(guard: Guard | None) -> Iterator[Verdict]:
         yield Verdict(BAD, f"{guard.asked - guard.agreed} of {guard.asked} answers are not right")
 
 
-def _beside(report: Report, then: Report, path: Path, max_regress: float) -> Verdict:
-    if report.scenario != then.scenario:
-        raise UsageError(f"{path}: is of {then.scenario}, and this is {report.scenario}")
-    if not (report.blocks and then.blocks):
-        raise UsageError(
-            f"--baseline {path}: {report.scenario} is measured without a yardstick; "
-            "single and soak can be compared"
-        )
+def _beside(report: Report, then: Report, max_regress: float) -> Verdict:
     verdict = beside(report.blocks, then.blocks, max_regress)
     others = ", ".join(_others(report, then))
     if not others:

@@ -74,6 +74,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     headline: Headline
     net: Figures | None = None
     """The headline's looks without what the thread waited for a core."""
+    waited: float = 0.0
+    """Which share of the looks' time that was."""
     see: Figures | None = None
     """`Agent.see`, every frame."""
     stages: dict[str, Figures] = {}

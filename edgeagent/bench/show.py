@@ -17,7 +17,9 @@ _BAR = 40
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _STATUS = {GOOD: "good", BAD: "BAD", UNSURE: "too noisy to say"}
 _WARMER = 1.05
-"""Slower by this at the end than at the beginning is worth a word."""
+"""Slower by this at the end than at the beginning is worth a word,"""
+_ENOUGH = 30
+"""and of fewer measurements it would be chance."""
 _BUSY = 0.1
 """So is more than this share of the time without a core."""
 
@@ -71,10 +73,11 @@ def _headline(report: Report) -> Iterator[str]:
         yield (
             f"  less the waits for a core: p50 {report.net.p50:.2f} ms, p90 {report.net.p90:.2f} ms"
         )
-    if row.n >= 3 and row.last_third > _WARMER * row.first_third:
+    own = report.net or row
+    if own.n >= _ENOUGH and own.last_third > _WARMER * own.first_third:
         yield (
-            f"  slower towards the end: median of the first third {row.first_third:.2f} ms, "
-            f"of the last {row.last_third:.2f} ms"
+            f"  slower towards the end: median of the first third {own.first_third:.2f} ms, "
+            f"of the last {own.last_third:.2f} ms"
         )
 
 
@@ -100,7 +103,7 @@ def _slices(report: Report) -> Iterator[str]:
     """Tell a soak's course in at most a dozen lines."""
     step = -(-len(report.slices) // 12) or 1
     if report.slices:
-        yield f"{'at s':>8}{'looks':>8}{'p50 ms':>9}{'p90 ms':>9}  "
+        yield f"{'at s':>8}{'looks':>8}{'p50 ms':>9}{'p90 ms':>9}"
     for one in report.slices[::step]:
         told = _weather(one.weather)
         yield f"{one.at_s:>8.0f}{one.looks:>8}{one.p50:>9.2f}{one.p90:>9.2f}  {told}".rstrip()
@@ -120,10 +123,8 @@ def _notes(report: Report) -> Iterator[str]:
     if counted:
         yield ", ".join(f"{name} {value:g}" for name, value in counted.items())
     yield from report.notes
-    if report.net is not None and report.headline.figures.mean:
-        share = 1 - report.net.mean / report.headline.figures.mean
-        if share > _BUSY:
-            yield f"busy machine: {100 * share:.0f} % of the time no core was free"
+    if report.waited > _BUSY:
+        yield f"busy machine: {100 * report.waited:.0f} % of the time no core was free"
     if (guard := report.guard) is not None:
         yield f"answers: {guard.agreed} of {guard.asked} goldens agree with the CPU's"
         yield from (f"  {told}" for told in guard.differences)

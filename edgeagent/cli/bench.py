@@ -14,7 +14,7 @@ from edgeagent.bench.cold import cold
 from edgeagent.bench.found import Found, Plan, report
 from edgeagent.bench.guard import guard
 from edgeagent.bench.history import keep
-from edgeagent.bench.judge import judged
+from edgeagent.bench.judge import judged, read_baseline
 from edgeagent.bench.message import TOPIC, message
 from edgeagent.bench.paced import rate
 from edgeagent.bench.pipeline import pipeline
@@ -87,8 +87,12 @@ def run(options: argparse.Namespace) -> int:
     if options.scenario == "compare":
         return _compare(options.files)
     _check(options)
+    baseline = read_baseline(options.baseline, options.scenario) if options.baseline else None
     config = chosen_config(options.config, options.model, _second(options))
+    if options.publish and not config.mqtt.host:
+        raise UsageError("--publish needs a broker: name a settings file with --config")
     found, made = _measured(options, config)
+    made = judged(made, options.max_p90, baseline, options.max_regress)
     print(msgspec.json.encode(made).decode() if options.json else table(made))
     if options.plot:
         _plot(made, found, options.plot)
@@ -141,7 +145,7 @@ def _measured(options: argparse.Namespace, config: Config) -> tuple[Found, Repor
     finally:
         for engine in engines.all():
             engine.close()
-    return found, judged(made, options.max_p90, options.baseline, options.max_regress)
+    return found, made
 
 
 def _scenario(options: argparse.Namespace) -> Scenario:
@@ -188,8 +192,6 @@ def _keep(options: argparse.Namespace, made: Report) -> None:
 
 
 def _publish(options: argparse.Namespace, config: Config, made: Report) -> None:
-    if not config.mqtt.host:
-        raise UsageError("--publish needs a broker: name a settings file with --config")
     device = config.device_name
     prefix = config.mqtt.prefix.format(site=config.site, device=device)
     who = f"{client_id(options.state or state_folder())}-bench"
