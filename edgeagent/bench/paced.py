@@ -56,7 +56,7 @@ class Metronome:
         self._source.close()
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """One frame that was taken up."""
 
     number: int
@@ -72,7 +72,7 @@ def rate(plan: Plan, progress: Progress) -> Found:
     Raises:
         CameraError: the clip cannot be read.
     """
-    clock, rows = SystemClock(), list[_Row]()
+    clock, rows = SystemClock(), list[Row]()
     with (
         river(plan.config, plan.engines, plan.runs, clock, measured=False) as one,
         plan.source(clock) as played,
@@ -82,15 +82,17 @@ def rate(plan: Plan, progress: Progress) -> Found:
             before = one.kept
             looked = one.see(frame)
             if one.kept is not before:
+                # The warm-up has just ended.
                 rows.clear()
-            rows.append(_Row(frame.seq, clock.mono_s() - frame.mono_s, looked))
+                continue
+            rows.append(Row(frame.seq, clock.mono_s() - frame.mono_s, looked))
             progress(one.kept.looks, plan.runs)
             if one.done:
                 break
     return _found(one.kept, rows, plan)
 
 
-def latencies_s(rows: Sequence[_Row], gap_s: float) -> Iterator[float]:
+def latencies_s(rows: Sequence[Row], gap_s: float) -> Iterator[float]:
     """Yield how long each frame waited for its answer, of those looked at and those dropped.
 
     A dropped frame has the answer of the next that was taken up: leaving it out would hide just
@@ -108,7 +110,7 @@ def latencies_s(rows: Sequence[_Row], gap_s: float) -> Iterator[float]:
             yield from (row.latency_s + earlier * gap_s for earlier in range(dropped, -1, -1))
 
 
-def _found(kept: Kept, rows: Sequence[_Row], plan: Plan) -> Found:
+def _found(kept: Kept, rows: Sequence[Row], plan: Plan) -> Found:
     gap_s = 1 / plan.rate_per_s
     latency_s = list(latencies_s(rows, gap_s))
     pairs = zip((row.latency_s for row in rows if row.looked), kept.see_ns, strict=True)

@@ -123,4 +123,5 @@ def read_report(path: Path) -> Report:
 
 def report_schema() -> str:
     """Return the JSON Schema of a report; ``report.schema.json`` beside this file is the same."""
-    return json.dumps(msgspec.json.schema(Report), indent=1)
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps({**dialect, **msgspec.json.schema(Report)}, indent=1)
