@@ -31,6 +31,7 @@ def test_the_same_build_passes_and_a_slower_one_does_not() -> None:
     told = beside(run(1, slower=1.1), run(2), 0.05)
     assert told.status == BAD
     assert told.ratio == pytest.approx(1.1, abs=0.02)
+    assert told.ratio is not None
     assert told.between is not None
     assert told.between[0] < told.ratio < told.between[1]
     assert told.why.endswith("5 % slower is allowed")
