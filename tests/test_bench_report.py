@@ -12,7 +12,7 @@ from edgeagent import clips
 from edgeagent.agent import Engines
 from edgeagent.bench.closed import single
 from edgeagent.bench.found import Plan, report, unheard
-from edgeagent.bench.history import MOST, NAME, keep
+from edgeagent.bench.history import MOST, NAME, is_worth, keep
 from edgeagent.bench.judge import judged, read_baseline
 from edgeagent.bench.message import message
 from edgeagent.bench.report import Report, read_report
@@ -68,10 +68,11 @@ def test_a_report_is_kept_the_oldest_go_and_the_last_is_read(
     assert read_report(state / NAME).at_ms == MOST + 2
 
 
-def test_a_trial_is_not_kept(ordinary: Report, tmp_path: Path) -> None:
+def test_a_trial_is_not_worth_keeping(ordinary: Report) -> None:
     few = made(3)
-    assert keep(few, tmp_path) is None
-    assert not list(tmp_path.iterdir())
+    assert is_worth(ordinary)
+    assert not is_worth(few)
+    assert is_worth(msgspec.structs.replace(few, scenario="cold"))
 
 
 def test_a_report_compared_with_itself_is_equal(ordinary: Report, tmp_path: Path) -> None:

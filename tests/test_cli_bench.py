@@ -88,6 +88,24 @@ def test_cold_starts_a_real_agent(tmp_path: Path) -> None:
     assert report["stages"]["first"]["p50"] > report["load_ms"]
 
 
+def test_the_pipeline_goes_to_a_real_broker() -> None:
+    report = reported(bench("pipeline", "--runs", "30", "--json", "--no-history"))
+    assert report["stages"]["PUBACK"]["n"] == report["counts"]["acknowledged"] > 10
+    assert not any("no broker" in note for note in report["notes"])
+
+
+def test_who_sits_before_it_sees_how_far_it_has_come() -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "edgeagent", "bench", "--runs", "40", "--no-history"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as child:
+        child.communicate(timeout=110)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert " of 40" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
 def test_two_reports_are_compared_and_one_is_not(tmp_path: Path) -> None:
     file = tmp_path / "one.json"
     file.write_text(bench("--runs", "3", "--json").stdout)

@@ -12,17 +12,23 @@ NAME = "bench.jsonl"
 MOST = 200
 """The oldest go first; a report is about 10 kB, a soak's twice that."""
 WORTH = 20
-"""A run of fewer measurements is a trial and is not kept."""
+"""A run of fewer measurements is a trial and is not kept;"""
+WORTH_STARTS = 3
+"""but nobody starts an agent twenty times."""
 
 
-def keep(report: Report, state: Path) -> Path | None:
-    """Add ``report`` to the history in ``state``; return the file, None where it is not worth it.
+def is_worth(report: Report) -> bool:
+    """Return whether ``report`` is one to come back to."""
+    least = WORTH_STARTS if report.scenario == "cold" else WORTH
+    return report.headline.figures.n >= least
+
+
+def keep(report: Report, state: Path) -> Path:
+    """Add ``report`` to the history in ``state``; return the file.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    if report.headline.figures.n < WORTH:
-        return None
     state.mkdir(parents=True, exist_ok=True)
     path = state / NAME
     lines = path.read_bytes().splitlines() if path.exists() else []

@@ -13,7 +13,7 @@ from edgeagent.bench.closed import offline, single, soak
 from edgeagent.bench.cold import cold
 from edgeagent.bench.found import Found, Plan, report
 from edgeagent.bench.guard import guard
-from edgeagent.bench.history import keep
+from edgeagent.bench.history import is_worth, keep
 from edgeagent.bench.judge import judged, read_baseline
 from edgeagent.bench.message import TOPIC, message
 from edgeagent.bench.paced import rate
@@ -182,7 +182,7 @@ def _plot(made: Report, found: Found, file: Path) -> None:
 
 
 def _keep(options: argparse.Namespace, made: Report) -> None:
-    if options.no_history:
+    if options.no_history or not is_worth(made):
         return
     state = options.state or state_folder()
     try:
