@@ -21,7 +21,7 @@ _shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name 
 _shtab_edgeagent_models_option_strings=(-h --help --debug --folder --json)
 _shtab_edgeagent_tpu_option_strings=(-h --help --debug --library --open --json --udev-rules)
 _shtab_edgeagent_recover_option_strings=(-h --help --debug --steps --request --outcomes --check)
-_shtab_edgeagent_bench_option_strings=(-h --help --debug --runs --clip --config --model --json)
+_shtab_edgeagent_bench_option_strings=(-h --help --debug --runs --seconds --rate --clip --config --model --vector --max-p90 --baseline --max-regress --json --plot --publish --state --no-history)
 _shtab_edgeagent_option_strings=(-h --help --version)
 
 
@@ -30,6 +30,7 @@ _shtab_edgeagent_models_add___task_choices=(classify detect embed)
 _shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_add___fallback_choices=(cpu none)
 _shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
+_shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
 _shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion models tpu recover bench)
 
 _shtab_edgeagent_run__h_nargs=0
@@ -81,10 +82,13 @@ _shtab_edgeagent_recover__h_nargs=0
 _shtab_edgeagent_recover___help_nargs=0
 _shtab_edgeagent_recover___debug_nargs=0
 _shtab_edgeagent_recover___check_nargs=0
+_shtab_edgeagent_bench_pos_1_nargs='*'
 _shtab_edgeagent_bench__h_nargs=0
 _shtab_edgeagent_bench___help_nargs=0
 _shtab_edgeagent_bench___debug_nargs=0
 _shtab_edgeagent_bench___json_nargs=0
+_shtab_edgeagent_bench___publish_nargs=0
+_shtab_edgeagent_bench___no_history_nargs=0
 _shtab_edgeagent_pos_0_nargs=A...
 _shtab_edgeagent__h_nargs=0
 _shtab_edgeagent___help_nargs=0

@@ -10,7 +10,7 @@
 
 _shtab_edgeagent_commands() {
   local _commands=(
-    bench:'how long each stage takes on this machine'
+    bench:'how long each stage takes on this machine, and whether that is good'
     check:'say what is wrong with a settings file, or what it comes to'
     demo:'see it work: an embedded broker, a clip, a model, a subscriber'
     glance:'have the running agent look now, and say what is in view'
@@ -45,11 +45,23 @@ _shtab_edgeagent_defaults_added=0
 _shtab_edgeagent_bench_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show tracebacks, log more]"
-  "--runs[how often the model runs]:runs:"
+  "--runs[how often the model runs\; default 100]:runs:"
+  "--seconds[soak\: how long]:seconds:"
+  "--rate[rate\: frames a second]:rate:"
   "--clip[what to look at\; default\: the demo\'s clip]:clip:"
   "--config[settings file\; default\: the defaults]:config:"
   "--model[bundle, by name or folder]:model:"
-  "--json[the report as JSON]"
+  "--vector[swap\: the second bundle]:vector:"
+  "--max-p90[status 1 if slower]:5ms:"
+  "--baseline[a report to compare with]:FILE:"
+  "--max-regress[status 1 if slower by more]:10%%:"
+  "--json[the report as JSON, on one line]"
+  "--plot[draw it (extra\: plot)]:FILE.png:"
+  "--publish[tell the broker of --config, too]"
+  "--state[where the history is\; default\: as for run]:state:"
+  "--no-history[do not keep the report]"
+  ":single\: one frame after the other, the next when the last is done\; rate\: frames at a fixed rate\; a frame\'s time runs from when it was due\; offline\: flat out, decoding included\: what the machine can do at most\; pipeline\: every stage apart, to the broker\'s acknowledgement\; swap\: two models in turn on one engine\; soak\: ten minutes\: does it keep its pace when it is warm\; cold\: from the start of the process to READY\; compare\: two reports side by side\; schema\: the JSON Schema of a report:(single rate offline pipeline swap soak cold compare schema)"
+  "(*)::compare\: two reports:"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeagent.agent import Engines
 from edgeagent.bench.environment import Surroundings, simulated
 from edgeagent.bench.machine import Machine, Weather, decode_throttled
+from edgeagent.looker import Engines
 
 from .edgetpu_sim.simulator import Simulator
 

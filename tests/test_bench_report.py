@@ -9,7 +9,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from edgeagent import clips
-from edgeagent.agent import Engines
 from edgeagent.bench.closed import single
 from edgeagent.bench.found import Plan, report, unheard
 from edgeagent.bench.history import MOST, NAME, is_worth, keep
@@ -21,6 +20,7 @@ from edgeagent.bench.verdict import GOOD
 from edgeagent.config import Config, MotionConfig
 from edgeagent.engines.scripted import Scripted
 from edgeagent.errors import UsageError
+from edgeagent.looker import Engines
 from edgeagent.model import bundles_folder, find_bundle
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from edgeagent.agent import Engines
 from edgeagent.bench.closed import offline, single, soak
 from edgeagent.bench.core import CoreWait
 from edgeagent.bench.found import Found, Plan, report
@@ -30,6 +29,7 @@ from edgeagent.config import Config, MotionConfig
 from edgeagent.engines import open_engine
 from edgeagent.engines.scripted import Scripted, nothing
 from edgeagent.errors import UsageError
+from edgeagent.looker import Engines
 from edgeagent.model import Bundle, bundles_folder, find_bundle
 from edgeagent.tensor import Tensor
 
@@ -231,8 +231,8 @@ def test_swap_shows_what_a_change_of_models_costs() -> None:
 
         return answer
 
-    engines = [Scripted(one, reloading(one)) for one in held]
-    asked = Plan("swap", STILL, EVERY, Engines(*engines), runs=50)
+    look, vector = (Scripted(one, reloading(one)) for one in held)
+    asked = Plan("swap", STILL, EVERY, Engines(look, vector), runs=50)
     told = made(asked, swap)
     assert set(told.stages) == {f"{one.name} {how}" for one in held for how in ("alone", "in turn")}
     assert 25 < told.rates["swap_ms"] < 80

@@ -89,6 +89,7 @@ class _TimedLink:
         """Of the letter that was encoded last, and so is published next."""
         self.start, self.wait, self.wake = link.start, link.wait, link.wake
         self.stop, self.announce = link.stop, link.announce
+        self.listen, self.reply = link.listen, link.reply
 
     @property
     def up(self) -> int:

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     words = {**SCENARIOS, **OTHERS}
     told = "; ".join(f"{name}: {text}" for name, text in words.items())
-    parser.add_argument("scenario", nargs="?", default="single", choices=words, help=told)
+    parser.add_argument("scenario", nargs="?", default="single", choices=list(words), help=told)
     parser.add_argument("files", nargs="*", type=Path, help="compare: two reports")
     parser.add_argument("--runs", type=int, help="how often the model runs; default 100")
     parser.add_argument("--seconds", type=float, default=600.0, help="soak: how long")

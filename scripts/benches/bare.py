@@ -19,7 +19,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from edgeagent import assembly, clips
-from edgeagent.agent import Agent, Engines
+from edgeagent.agent import Agent
 from edgeagent.bench.core import CoreWait
 from edgeagent.bench.figures import percentile
 from edgeagent.bench.found import Plan
@@ -29,6 +29,7 @@ from edgeagent.config import CameraConfig, Config
 from edgeagent.engines import Engine, Seat
 from edgeagent.engines.tflite import find_runtime, load
 from edgeagent.frame import Frame
+from edgeagent.looker import Engines
 from edgeagent.tensor import Tensor
 
 BAR = 0.02

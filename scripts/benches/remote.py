@@ -27,13 +27,14 @@ import msgspec
 
 from edgeagent import assembly, clips
 from edgeagent import event as events
-from edgeagent.agent import Agent, Engines
+from edgeagent.agent import Agent
 from edgeagent.bench.figures import Figures, figures
 from edgeagent.bench.found import Plan
 from edgeagent.clock import ManualClock
 from edgeagent.config import CameraConfig, Config, MotionConfig
 from edgeagent.frame import Frame
 from edgeagent.identity import Identity
+from edgeagent.looker import Engines
 from edgeagent.wire.json import to_json
 from scripts.benches.far.line import FAR, FAR_ADDRESS, NEAR, Line, line
 from scripts.benches.far.server import PORT

@@ -20,7 +20,6 @@ from typing import Any
 import msgspec
 
 from edgeagent import assembly, clips
-from edgeagent.agent import Engines
 from edgeagent.bench.closed import single
 from edgeagent.bench.core import CoreWait
 from edgeagent.bench.found import Plan, report, unheard
@@ -28,6 +27,7 @@ from edgeagent.bench.report import Report
 from edgeagent.bench.verdict import BAD, GOOD, UNSURE, Verdict, beside
 from edgeagent.config import Config
 from edgeagent.engines import Engine, Seat
+from edgeagent.looker import Engines
 from edgeagent.tensor import Tensor
 
 LIMIT = 0.05
