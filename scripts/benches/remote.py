@@ -2,21 +2,23 @@
 
 The same frames of the clip are looked at by the agent (gate off: every one), and sent as JPEG to
 a model server that runs the same model on this same machine, behind a line of 20 and of 100 ms
-there and back. For a fifth of the run, the fourth, the line is cut, as a radio is. A question is
-given up after a second. What the agent would have published of the same frames is what the local
-way costs on the wire; the remote way's bytes are the packets on the line.
+there and back, block by block in turn. For a fifth of each block the line is cut, as a radio is. A
+question is given up after a second. What the agent would have published of the same frames is what
+the local way costs on the wire; the remote way's bytes are the packets on the line.
 """
 
 import argparse
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -30,6 +32,7 @@ from edgeagent import event as events
 from edgeagent.agent import Agent
 from edgeagent.bench.figures import Figures, figures
 from edgeagent.bench.found import Plan
+from edgeagent.bench.river import eager
 from edgeagent.clock import ManualClock
 from edgeagent.config import CameraConfig, Config, MotionConfig
 from edgeagent.frame import Frame
@@ -42,8 +45,11 @@ from scripts.benches.far.server import PORT
 PATIENCE_S = 1.0
 QUALITY = 80
 """Of the JPEGs."""
+BLOCK = 40
+"""Frames that go one way before it is the next one's turn."""
 CUT = (0.6, 0.8)
-"""The part of the run in which the line is cut."""
+"""The part of each block in which the line is cut."""
+ROUND_TRIPS_MS = (20, 100)
 PACKET_BYTES = 60
 """IP, TCP and MQTT headers and the topic of one PUBLISH, roughly."""
 
@@ -51,9 +57,9 @@ PACKET_BYTES = 60
 class Row(msgspec.Struct):
     """What one way came to."""
 
-    name: str
-    answered_ms: list[float]
-    asked: int
+    name: str = ""
+    answered_ms: list[float] = []
+    asked: int = 0
     in_cut: int = 0
     """Asked while the line was cut."""
     answered_in_cut: int = 0
@@ -63,68 +69,86 @@ class Row(msgspec.Struct):
         """Sum up what was answered."""
         return figures(self.answered_ms)
 
+    def add(self, other: "Row") -> None:
+        """Take another block's questions in."""
+        self.answered_ms += other.answered_ms
+        for name in ("asked", "in_cut", "answered_in_cut", "sent_bytes"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 def main() -> int:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=150)
+    parser.add_argument("--frames", type=int, default=280)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--ask", help=argparse.SUPPRESS)
+    parser.add_argument("--ask", type=int, metavar="FIRST", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.ask:
-        print(msgspec.json.encode(asked(options.ask, options.frames)).decode())
+    if options.ask is not None:
+        print(msgspec.json.encode(asked(options.ask)).decode())
         return 0
     if os.geteuid() != 0:
         print("scripts/bench remote: needs root, for network namespaces", file=sys.stderr)
         return 69
-    rows = [local(options.frames)]
-    with line() as far, server():
-        for round_trip_ms in (20, 100):
-            far.one_way_s = round_trip_ms / 2000
-            rows.append(remote(far, f"remote, {round_trip_ms} ms", options.frames))
+    # So that the namespaces go, however it ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    rows = measured(options.frames)
     print(json.dumps([msgspec.to_builtins(row) for row in rows]) if options.json else table(rows))
     return 0
 
 
-def every_frame(count: int) -> Iterator[Frame]:
-    """Yield the clip's first ``count`` frames."""
-    engines = Engines()
-    with Plan("single", clips.demo(), Config(), engines).frames() as frames:
-        for _, frame in zip(range(count), frames, strict=False):
-            yield frame
+def measured(count: int) -> list[Row]:
+    """Go through the clip three ways, block by block in turn."""
+    rows = [Row("here"), *(Row(f"remote, {ms} ms") for ms in ROUND_TRIPS_MS)]
+    here = Here()
+    with line() as far, server():
+        for first in range(0, count, BLOCK):
+            rows[0].add(here.block())
+            for row, round_trip_ms in zip(rows[1:], ROUND_TRIPS_MS, strict=True):
+                far.one_way_s = round_trip_ms / 2000
+                row.add(remote(far, first))
+    return rows
 
 
-def local(count: int) -> Row:
-    """Look at every frame here; count what the agent, as it comes, would have published."""
-    config = Config(motion=MotionConfig(gate=False))
-    config = msgspec.structs.replace(
-        config, model=msgspec.structs.replace(config.model, looks_per_s=1e6)
-    )
-    engines = assembly.open_engines(Config().model)
-    clock = ManualClock()
-    eager, usual = (
-        Agent(CameraConfig(name="clip"), settings, engines, clock)
-        for settings in (config, Config())
-    )
-    row = Row("here", [], count)
-    for number, frame in enumerate(every_frame(count)):
-        began_s = time.perf_counter()
-        eager.see(frame)
-        row.answered_ms.append((time.perf_counter() - began_s) * 1000)
-        row.sent_bytes += sum(_on_the_wire(one, clock) for one in usual.see(frame))
-        if is_cut(number, count):
-            row.in_cut += 1
-            row.answered_in_cut += 1
-    return row
+def frames_from(first: int) -> Iterator[Frame]:
+    """Yield the clip's frames from number ``first`` on, over and over."""
+    with Plan("single", clips.demo(), Config(), Engines()).frames() as frames:
+        yield from islice(frames, first, None)
+
+
+class Here:
+    """Looks at every frame itself; counts what the agent, as it comes, would have published."""
+
+    def __init__(self) -> None:
+        engines, self._clock = assembly.open_engines(Config().model), ManualClock()
+        every = eager(Config(motion=MotionConfig(gate=False)))
+        self._agent, self._usual = (
+            Agent(CameraConfig(name="clip"), config, engines, self._clock)
+            for config in (every, Config())
+        )
+        self._frames = frames_from(0)
+
+    def block(self) -> Row:
+        """Take the next block's frames."""
+        row = Row(asked=BLOCK)
+        for number in range(BLOCK):
+            frame = next(self._frames)
+            began_s = time.perf_counter()
+            self._agent.see(frame)
+            row.answered_ms.append((time.perf_counter() - began_s) * 1000)
+            said = self._usual.see(frame)
+            row.sent_bytes += sum(_on_the_wire(one, self._clock) for one in said)
+            row.in_cut += is_cut(number)
+        row.answered_in_cut = row.in_cut
+        return row
 
 
 def _on_the_wire(event: events.Event, clock: ManualClock) -> int:
     return len(to_json(event, Identity("door", "1-00000000", 1, 1), clock, "")) + PACKET_BYTES
 
 
-def is_cut(number: int, count: int) -> bool:
-    """Return whether the line is cut at that frame."""
-    return CUT[0] <= number / count < CUT[1]
+def is_cut(number: int) -> bool:
+    """Return whether the line is cut at that frame of a block."""
+    return CUT[0] <= number / BLOCK < CUT[1]
 
 
 @contextmanager
@@ -145,10 +169,10 @@ def server() -> Iterator[None]:
         child.wait()
 
 
-def remote(far: Line, name: str, count: int) -> Row:
+def remote(far: Line, first: int) -> Row:
     """Let a client at the near end ask; cut the line when it says so."""
     far.carried_bytes[:] = [0, 0]
-    command = [sys.executable, __file__, "--ask", name, "--frames", str(count)]
+    command = [sys.executable, __file__, "--ask", str(first)]
     child = subprocess.Popen(
         ["ip", "netns", "exec", NEAR, *command],
         stdout=subprocess.PIPE,
@@ -166,11 +190,11 @@ def remote(far: Line, name: str, count: int) -> Row:
     return row
 
 
-def asked(name: str, count: int) -> Row:
-    """Be the client: ask of every frame, one after the other."""
-    row, client, was_cut = Row(name, [], count), Client(), False
-    for number, frame in enumerate(every_frame(count)):
-        cut = is_cut(number, count)
+def asked(first: int) -> Row:
+    """Be the client: ask of a block's frames, one after the other."""
+    row, client, was_cut = Row(asked=BLOCK), Client(), False
+    for number, frame in zip(range(BLOCK), frames_from(first), strict=False):
+        cut = is_cut(number)
         if cut != was_cut:
             print("cut" if cut else "mended", flush=True)
             was_cut = cut
