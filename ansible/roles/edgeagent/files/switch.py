@@ -1,0 +1,241 @@
+#!/usr/bin/python3
+"""Change what this device runs, judge it by the device's own past, and go back if it is worse.
+
+    switch.py [--wheelhouse DIR] [--settings FILE] [--model FOLDER]
+
+Runs on the device and needs nobody: one that loses its network in the middle still goes back from
+what will not do. Prints one JSON object, and exits 0 only if the device has what it should.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from device import (
+    CREDENTIALS,
+    HOME,
+    MODELS,
+    SETTINGS,
+    UNIT,
+    UNJUDGED,
+    bench_ms,
+    last_line,
+    point,
+    probe,
+    put,
+    release,
+    run,
+    show,
+    slower,
+    version_of,
+)
+
+BUILD_S = 1800.0
+"""Longest that installing may take; a Pi Zero 2 with a slow card unpacks for ten minutes."""
+
+
+class NotTakenError(Exception):
+    """What was to be had will not do; nothing has been switched yet."""
+
+
+class WorseError(Exception):
+    """It was switched to, and is worse than what there was."""
+
+
+def restart(ready_s: float) -> None:
+    """Start the unit anew, also one that has crashed too often to be asked."""
+    run("systemctl", "reset-failed", UNIT)
+    told = run("systemctl", "restart", UNIT, within_s=ready_s)
+    if told.returncode:
+        raise WorseError(f"did not get ready within {ready_s:g} s: {last_line(told)}")
+
+
+class Change:
+    """What is to become of the device, and the way back."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self.before = probe()
+        self._old_program = HOME / "releases" / self.before.release
+        self._kept = SETTINGS.with_name(".edgeagent.toml.before")
+        self._new_settings: Path | None = options.settings
+        if self._new_settings and SETTINGS.exists():
+            same = self._new_settings.read_bytes() == SETTINGS.read_bytes()
+            self._new_settings = None if same else self._new_settings
+        self._link, self._old_model = MODELS / "none", Path()
+        self._is_new_model = False
+        if options.model:
+            self._meet_model(options.model)
+
+    def _meet_model(self, folder: Path) -> None:
+        self._link = MODELS / folder.name.partition("@")[0]
+        if self._link.is_symlink():
+            self._old_model = self._link.readlink()
+        self._is_new_model = self._old_model.name != folder.name
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is anything to do."""
+        wheels = self._options.wheelhouse
+        is_other = wheels is not None and version_of(wheels) != self.before.release
+        return bool(is_other or self._new_settings or self._is_new_model or self.before.unjudged)
+
+    def prepare(self) -> None:
+        """Make all that is new, and let it prove itself, beside what runs.
+
+        Raises:
+            NotTakenError: it will not do here.
+        """
+        program = HOME / "current"
+        if wheels := self._options.wheelhouse:
+            told = run(wheels / "install", "--build", within_s=BUILD_S)
+            if told.returncode:
+                raise NotTakenError(last_line(told))
+            program = HOME / "releases" / version_of(wheels)
+        self._fits(program, self._new_settings or SETTINGS)
+        if self._is_new_model and bench_ms(program, self._options.model) == float("inf"):
+            told = run(program / "bin/edgeagent", "bench", "--runs", "1",
+                       "--model", self._options.model)  # fmt: skip
+            raise NotTakenError(last_line(told))
+
+    def _fits(self, program: Path, settings: Path) -> None:
+        told = run(
+            program / "bin/edgeagent", "check", settings, CREDENTIALS_DIRECTORY=str(CREDENTIALS)
+        )
+        if told.returncode:
+            raise NotTakenError(last_line(told))
+
+    def switch(self) -> None:
+        """Run the new.
+
+        Raises:
+            WorseError: it does not even get ready.
+        """
+        UNJUDGED.touch()
+        if self._new_settings:
+            shutil.copy2(SETTINGS, self._kept)
+            put(self._new_settings, SETTINGS)
+        if self._is_new_model:
+            point(self._link, self._options.model)
+        if self._options.wheelhouse:
+            told = run(self._options.wheelhouse / "install", within_s=BUILD_S,
+                       EDGEAGENT_READY_S=str(self._options.ready_s))  # fmt: skip
+            if told.returncode:
+                raise WorseError(last_line(told))
+        else:
+            restart(self._options.ready_s)
+
+    def judge(self) -> dict[str, float]:
+        """Watch the new for a while.
+
+        Returns:
+            p90 of the model's run in ms, before and after.
+
+        Raises:
+            WorseError: than what there was.
+        """
+        self._watch()
+        after = probe()
+        new = sorted(set(after.faults) - set(self.before.faults))
+        if new:
+            raise WorseError("; ".join(f"{part}: {after.faults[part]}" for part in new))
+        grown = after.pending - self.before.pending
+        if grown > self._options.growth:
+            raise WorseError(
+                f"the outbox grew by {grown}, at most {self._options.growth} is allowed"
+            )
+        return self._compare_speed()
+
+    def _watch(self) -> None:
+        end_s = time.monotonic() + self._options.watch_s
+        restarts = int(show("NRestarts") or 0)
+        while time.monotonic() < end_s:
+            if show("ActiveState") != "active" or int(show("NRestarts") or 0) != restarts:
+                raise WorseError(f"did not stay up for {self._options.watch_s:g} s")
+            time.sleep(1.0)
+
+    def _compare_speed(self) -> dict[str, float]:
+        new = (HOME / "current", self._options.model if self._is_new_model else "")
+        old = (self._old_program, self._old_model if self._is_new_model else "")
+        if self._is_new_model and not self._old_model.name:
+            old = (self._old_program, self._link.name)
+        if old == (HOME / "releases" / release("current"), new[1]):
+            return {}
+        was_ms, is_ms = slower(old, new)
+        if is_ms > self._options.slower * was_ms:
+            raise WorseError(
+                f"the model takes {is_ms:.1f} ms, it took {was_ms:.1f}: "
+                f"more than {self._options.slower:g} times as long"
+            )
+        return {"was_ms": round(was_ms, 2), "is_ms": round(is_ms, 2)}
+
+    def back(self) -> None:
+        """Undo what was switched.
+
+        Raises:
+            WorseError: what there was does not run any more, either.
+        """
+        if self._new_settings and self._kept.exists():
+            put(self._kept, SETTINGS)
+        if self._is_new_model:
+            self._unlink()
+        if release("current") != self.before.release and self.before.release:
+            told = run(HOME / "current/share/install", "--rollback", within_s=BUILD_S)
+            if told.returncode:
+                raise WorseError(last_line(told))
+        elif self._new_settings or self._is_new_model or show("ActiveState") != "active":
+            restart(self._options.ready_s)
+
+    def _unlink(self) -> None:
+        if self._old_model.name:
+            point(self._link, self._old_model)
+        else:
+            self._link.unlink(missing_ok=True)
+
+
+def apply(options: argparse.Namespace) -> dict[str, Any]:
+    """Do it, judge it, and go back from it if need be; return what came of it."""
+    change = Change(options)
+    said: dict[str, Any] = {"from": change.before.release}
+    if not change.is_due:
+        return {**said, "outcome": "unchanged"}
+    try:
+        change.prepare()
+        change.switch()
+        said |= {"outcome": "switched", **change.judge()}
+    except NotTakenError as error:
+        said |= {"outcome": "refused", "why": str(error)}
+    except WorseError as error:
+        said |= {"outcome": "rolled back", "why": str(error)}
+        try:
+            change.back()
+        except WorseError as worse:
+            said |= {"outcome": "stuck", "why": f"{error}; and back: {worse}"}
+    UNJUDGED.unlink(missing_ok=True)
+    return said
+
+
+def main() -> int:
+    """Print what came of it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--wheelhouse", type=Path)
+    parser.add_argument("--settings", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--ready-s", type=float, default=120.0)
+    parser.add_argument("--watch-s", type=float, default=30.0)
+    parser.add_argument("--growth", type=int, default=1 << 20)
+    parser.add_argument("--slower", type=float, default=1.3)
+    options = parser.parse_args()
+    began_s = time.monotonic()
+    said = apply(options)
+    said |= {"now": release("current"), "seconds": round(time.monotonic() - began_s, 1)}
+    print(json.dumps(said))
+    return 0 if said["outcome"] in ("switched", "unchanged") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
