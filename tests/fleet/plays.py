@@ -26,7 +26,7 @@ pi5
 [broker]
 {broker}
 [pi5:vars]
-board_pcie=true
+board_pcie=True
 [all:vars]
 ansible_user=root
 """
@@ -49,7 +49,7 @@ heartbeat_s = 5
 [health]
 stat_s = 5
 [mqtt]
-host = "broker"
+host = "hub"
 ca_file = "/etc/edgeagent/ca.crt"
 cert_file = "/etc/edgeagent/device.crt"
 key_file = "credential:mqtt.key"
@@ -88,7 +88,7 @@ class Plays:
         self.settings.write_text(SETTINGS)
         self.variables: dict[str, object] = {
             "pki_folder": str(self.folder / "pki"),
-            "broker_names": ["broker", lab.machines["broker"].address],
+            "broker_names": ["hub", lab.machines["hub"].address],
             "broker_readers": [READER],
             "broker_operators": [OPERATOR],
             "edgeagent_wheelhouse": str(wheelhouse),
@@ -104,8 +104,8 @@ class Plays:
             name: f'{name} ansible_host={machine.address} ansible_ssh_common_args="{options}"'
             for name, machine in self._lab.machines.items()
         }
-        pis = [line for name, line in lines.items() if name != "broker"]
-        return INVENTORY.format(pi4="\n".join(pis[:-1]), pi5=pis[-1], broker=lines["broker"])
+        pis = [line for name, line in lines.items() if name != "hub"]
+        return INVENTORY.format(pi4="\n".join(pis[:-1]), pi5=pis[-1], broker=lines["hub"])
 
     def run(self, playbook: str, *options: str, **variables: object) -> Told:
         """Run one, with ``variables`` on top of the fleet's own."""

@@ -165,7 +165,7 @@ class Change:
             old = (self._old_program, self._link.name)
         if old == (HOME / "releases" / release("current"), new[1]):
             return {}
-        was_ms, is_ms = slower(old, new)
+        was_ms, is_ms = slower(old, new, self._options.slower)
         if is_ms > self._options.slower * was_ms:
             raise WorseError(
                 f"the model takes {is_ms:.1f} ms, it took {was_ms:.1f}: "
