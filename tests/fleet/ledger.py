@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-NUMBERED = ("evt", "vec", "sys")
+NUMBERED = (b"evt", b"vec", b"sys")
 """The kinds of topics whose messages have a boot and a seq."""
 
 
@@ -38,10 +38,8 @@ class Ledger:
         """Return one boot's ledger, a new one where there is none."""
         return self.boots.setdefault((device, name), BootLedger())
 
-    def add(self, topic: str, message: dict[str, Any]) -> None:
+    def add(self, message: dict[str, Any]) -> None:
         """Take one message into account."""
-        if topic.split("/")[4] not in NUMBERED:
-            return
         self.messages.append(message)
         boot = self.boot(message["dev"], message["boot"])
         self.twice += message["seq"] in boot.seen
@@ -76,15 +74,16 @@ class Ledger:
 def read(path: Path) -> Ledger:
     """Return what was written down so far; a line that is being written does not count yet."""
     ledger = Ledger()
-    for topic, message in _lines(path):
-        ledger.add(topic, message)
+    for message in _lines(path):
+        ledger.add(message)
     return ledger
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     *lines, _ = path.read_bytes().split(b"\n")
     for line in lines:
         topic, _, payload = line.partition(b"\t")
-        yield topic.decode(), json.loads(payload)
+        if topic.split(b"/")[4] in NUMBERED:
+            yield json.loads(payload)

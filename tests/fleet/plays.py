@@ -93,7 +93,7 @@ class Plays:
             "broker_operators": [OPERATOR],
             "edgeagent_wheelhouse": str(wheelhouse),
             "edgeagent_settings": str(self.settings),
-            "edgeagent_watch_s": 8,
+            "edgeagent_watch_s": 5,
             "edgeagent_ready_s": 25,
         }
         (self.folder / "hosts.ini").write_text(self._hosts())

@@ -13,7 +13,7 @@ def install(proof: Proof) -> str:
     told = proof.plays.run("site.yml", "--limit", "hub")
     hold(told.status == 0, f"the broker was not set up: {told.text[-300:]}")
     proof.listen()
-    told = proof.plays.run("site.yml")
+    told = proof.plays.run("site.yml", "--limit", "edge")
     hold(told.status == 0, f"site.yml: {told.text[-500:]}")
     proof.good = proof.pis[0].release()
     proof.hold_releases(*[proof.good] * 3)

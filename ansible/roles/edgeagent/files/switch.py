@@ -19,18 +19,20 @@ from device import (
     CREDENTIALS,
     HOME,
     MODELS,
+    NEVER,
     SETTINGS,
     UNIT,
     UNJUDGED,
-    bench_ms,
-    last_line,
+    bench,
+    compare,
+    complaint,
+    is_slower,
     point,
     probe,
     put,
     release,
     run,
     show,
-    slower,
     version_of,
 )
 
@@ -51,7 +53,7 @@ def restart(ready_s: float) -> None:
     run("systemctl", "reset-failed", UNIT)
     told = run("systemctl", "restart", UNIT, within_s=ready_s)
     if told.returncode:
-        raise WorseError(f"did not get ready within {ready_s:g} s: {last_line(told)}")
+        raise WorseError(f"did not get ready within {ready_s:g} s: {complaint(told)}")
 
 
 class Change:
@@ -94,20 +96,20 @@ class Change:
         if wheels := self._options.wheelhouse:
             told = run(wheels / "install", "--build", within_s=BUILD_S)
             if told.returncode:
-                raise NotTakenError(last_line(told))
+                raise NotTakenError(complaint(told))
             program = HOME / "releases" / version_of(wheels)
         self._fits(program, self._new_settings or SETTINGS)
-        if self._is_new_model and bench_ms(program, self._options.model) == float("inf"):
+        if self._is_new_model and bench(program, self._options.model) == NEVER:
             told = run(program / "bin/edgeagent", "bench", "--runs", "1",
                        "--model", self._options.model)  # fmt: skip
-            raise NotTakenError(last_line(told))
+            raise NotTakenError(complaint(told))
 
     def _fits(self, program: Path, settings: Path) -> None:
         told = run(
             program / "bin/edgeagent", "check", settings, CREDENTIALS_DIRECTORY=str(CREDENTIALS)
         )
         if told.returncode:
-            raise NotTakenError(last_line(told))
+            raise NotTakenError(complaint(told))
 
     def switch(self) -> None:
         """Run the new.
@@ -125,7 +127,7 @@ class Change:
             told = run(self._options.wheelhouse / "install", within_s=BUILD_S,
                        EDGEAGENT_READY_S=str(self._options.ready_s))  # fmt: skip
             if told.returncode:
-                raise WorseError(last_line(told))
+                raise WorseError(complaint(told))
         else:
             restart(self._options.ready_s)
 
@@ -165,8 +167,9 @@ class Change:
             old = (self._old_program, self._link.name)
         if old == (HOME / "releases" / release("current"), new[1]):
             return {}
-        was_ms, is_ms = slower(old, new, self._options.slower)
-        if is_ms > self._options.slower * was_ms:
+        was, now = compare(old, new, self._options.slower)
+        was_ms, is_ms = was[0], now[0]
+        if is_slower(was, now, self._options.slower):
             raise WorseError(
                 f"the model takes {is_ms:.1f} ms, it took {was_ms:.1f}: "
                 f"more than {self._options.slower:g} times as long"
@@ -186,7 +189,7 @@ class Change:
         if release("current") != self.before.release and self.before.release:
             told = run(HOME / "current/share/install", "--rollback", within_s=BUILD_S)
             if told.returncode:
-                raise WorseError(last_line(told))
+                raise WorseError(complaint(told))
         elif self._new_settings or self._is_new_model or show("ActiveState") != "active":
             restart(self._options.ready_s)
 
