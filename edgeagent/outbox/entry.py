@@ -29,7 +29,7 @@ _CHUNK_MAX_BYTES = 2 * (RECORD_MAX_BYTES + ENTRY_BYTES)
 
 KINDS = (
     *("notice", "motion", "object", "label", "vector", "start", "gap"),
-    *("zone", "cross", "count"),
+    *("zone", "cross", "count", "look"),
 )
 """What the kind byte says, only ever longer; whatever is not named here is a notice."""
 NOTICES = ("notice", "start", "gap")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.fleet import proof, steps
-from tests.fleet.lab import LabError
+from tests.fleet.host import LabError
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     cache = Path(os.environ.get("EDGEAGENT_CACHE", ".bench")).absolute()
     cache.mkdir(parents=True, exist_ok=True)
     try:
-        return proof.prove(cache, steps.QUICK if options.quick else steps.FULL, options.only)
+        return proof.prove(cache, steps.QUICK if options.quick else steps.FULL, options)
     except LabError as error:
         print(f"scripts/proof-fleet: {error}", file=sys.stderr)
         return 69

@@ -3,6 +3,7 @@
 scripts/proof-fleet [--quick] [--only STEP]...
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fleet import ledger, releases
-from tests.fleet.lab import Lab, LabError, Machine, until
+from tests.fleet.host import LabError, until
+from tests.fleet.lab import Lab, Machine
 from tests.fleet.plays import READER, Plays
 
 PIS = ("pi1", "pi2", "pi3")
@@ -152,7 +154,7 @@ def take(proof: Proof, steps: dict[str, Step], only: Sequence[str]) -> bool:
     return held
 
 
-def prove(cache: Path, steps: dict[str, Step], only: Sequence[str]) -> int:
+def prove(cache: Path, steps: dict[str, Step], options: argparse.Namespace) -> int:
     """Boot the machines, take the steps, and leave nothing behind but the logs of a failure."""
     house = cache / "fleet-releases"
     shutil.rmtree(house, ignore_errors=True)
@@ -162,9 +164,11 @@ def prove(cache: Path, steps: dict[str, Step], only: Sequence[str]) -> int:
         furnish(lab)
         print(f"{'ok':<5}{'boot':<28}{time.monotonic() - began_s:>7.1f} s  4 machines", flush=True)
         plays = Plays(lab, releases.first(house / "first"))
+        if options.quick:
+            plays.variables["edgeagent_stages"] = [1, "100%"]
         proof = Proof(lab, plays, house, lab.folder / "heard")
         try:
-            held = take(proof, steps, only)
+            held = take(proof, steps, options.only)
         finally:
             if proof.consumer is not None:
                 proof.consumer.kill()

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fleet.lab import run
+from tests.fleet.host import run
 
 CHECKOUT = Path(__file__).parent.parent.parent
 BUILT_FROM = ("edgeagent", "models", "pyproject.toml", "README.md", "LICENSE")

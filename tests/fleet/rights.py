@@ -15,7 +15,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.fleet.counting import client
-from tests.fleet.lab import until
+from tests.fleet.host import until
 
 LISTEN_S = 4.0
 """Long enough for a device that speaks every two seconds."""

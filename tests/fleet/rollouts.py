@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 from tests.fleet import releases
-from tests.fleet.lab import Machine, run, until
+from tests.fleet.host import run, until
+from tests.fleet.lab import Machine
 from tests.fleet.plays import Told
 from tests.fleet.proof import Proof, Step, hold
 

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from tests.fleet.lab import run, until
+from tests.fleet.host import run, until
 from tests.fleet.plays import OPERATOR
 from tests.fleet.proof import PORT, Proof, hold
 

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.fleet.lab import Machine, until
+from tests.fleet.host import until
+from tests.fleet.lab import Machine
 from tests.fleet.proof import Proof, Step, hold
 
 SMALL_DISK = """\

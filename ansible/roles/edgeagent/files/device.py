@@ -19,7 +19,7 @@ MODELS = HOME / "models"
 UNJUDGED = HOME / ".unjudged"
 """There while a switch is not judged yet: a power cut only puts that off until the next run."""
 UNIT = "edgeagent.service"
-ROUNDS, RUNS = 3, 15
+ROUNDS, RUNS = 3, 20
 """Of the benchmark, old and new in turns, and of the model in each."""
 
 
@@ -67,7 +67,8 @@ def run(
 def complaint(told: subprocess.CompletedProcess[str]) -> str:
     """Return the last that a program complained of, on one line."""
     lines = (told.stderr.strip() or told.stdout.strip()).splitlines()[-2:]
-    return "; ".join(line.removeprefix("edgeagent: ") for line in lines) or str(told.returncode)
+    words = [line.removeprefix("edgeagent: ") for line in reversed(lines)]
+    return "; ".join(words) or f"status {told.returncode}"
 
 
 def release(link: str) -> str:
@@ -121,7 +122,7 @@ def _add_said(state: State, said: dict[str, Any]) -> None:
 
 
 Times = tuple[float, float]
-"""p90 and p50 of the model's run in ms; infinite where none runs."""
+"""The shortest run of the model and p90, in ms; infinite where none runs."""
 NEVER: Times = (float("inf"), float("inf"))
 
 
@@ -133,7 +134,7 @@ def bench(program: Path, model: Path | str) -> Times:
     if told.returncode:
         return NEVER
     invoke = json.loads(told.stdout)["stages"]["invoke"]
-    return float(invoke["p90"]), float(invoke["p50"])
+    return float(invoke.get("min", invoke["p50"])), float(invoke["p90"])
 
 
 def compare(
@@ -152,11 +153,12 @@ def compare(
 
 
 def is_slower(was: Times, now: Times, limit: float) -> bool:
-    """Return whether both figures are more than ``limit`` times what they were.
+    """Return whether even the shortest run takes more than ``limit`` times what it took.
 
-    The upper one alone is easily disturbed by what else the device does.
+    p90 is what an owner feels, but on a busy device it differs by half between two runs of the
+    same release; what else runs only ever adds, and the shortest has the least of it.
     """
-    return all(new > limit * old for old, new in zip(was, now, strict=True))
+    return now[0] > limit * was[0]
 
 
 def _best(one: Times, other: Times) -> Times:
