@@ -25,6 +25,8 @@ GROUP_S = 5.0
 BAR_TIMES = 4.0
 """Device bytes a payload byte may cost at `PER_S`."""
 IMAGE_BYTES = 1 << 27
+MOST_PUTS = 50_000
+"""Flat out, so that a quick machine does not fill the file system."""
 
 
 class Store(Protocol):
@@ -147,11 +149,11 @@ def written(folder: Path, device: str) -> int:
 
 
 def flat_out(open_store: Callable[[Path], Store], folder: Path) -> float:
-    """Return microseconds a put, as fast as they go for half a second."""
+    """Return microseconds a put, as fast as they go for half a second or `MOST_PUTS`."""
     (folder / "flat").mkdir()
     store = open_store(folder / "flat")
     count, began_s = 0, time.perf_counter()
-    while time.perf_counter() < began_s + 0.5:
+    while time.perf_counter() < began_s + 0.5 and count < MOST_PUTS:
         for _ in range(100):
             store.put()
         count += 100
