@@ -10,14 +10,14 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeagent import assembly
+from edgeagent import __version__, assembly
 from edgeagent import event as events
 from edgeagent.accelerators import Find, Ties
 from edgeagent.agent import Agent
+from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
 from edgeagent.control import Control, Request, runtime_folder
@@ -26,42 +26,24 @@ from edgeagent.edgetpu.recovery import Recovery
 from edgeagent.errors import ConfigError, EdgeagentError, UsageError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
-from edgeagent.glance import Glance, look_now
 from edgeagent.health import Health
 from edgeagent.identity import Boot, begin_boot
 from edgeagent.looker import Engines
 from edgeagent.outbox import Outbox
 from edgeagent.settings import Change, changes, load
-from edgeagent.sources import Source
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
-from edgeagent.wire.json import seen_fields
 
 _log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 """How often the main thread looks around; well below any sane WatchdogSec."""
-CAMERA_STOP_S = 2.0
-"""Longest that all cameras together may take to stop."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
 LOCAL = "local"
 """Stands for the id in what a person on the device asked for."""
 GOOD_NEWS = ("back", "lent", "read", "ready", "returned", "well")
 """Notices that need nobody's attention."""
-
-
-@dataclass(slots=True)
-class _Watch:
-    """One camera at work."""
-
-    config: CameraConfig
-    agent: Agent
-    source: Source
-    thread: threading.Thread
-    stop: threading.Event
-    lent: bool = False
-    """Somebody on the device looks through it; it is watched again when they have done."""
 
 
 class Supervisor:
@@ -85,7 +67,7 @@ class Supervisor:
             find: the Edge TPUs that can be seen.
         """
         self._config, self._path, self._state, self._clock = config, path, state, clock
-        self._kernel = kernel_boot()
+        self._kernel, self._began_s = kernel_boot(), clock.mono_s()
         self.health = Health()
         recovery = Recovery(runtime_folder(state), self.tell, clock.mono_s)
         self._ties = Ties(self.tell, self.health, clock, find, recovery)
@@ -96,9 +78,9 @@ class Supervisor:
         self._moved = threading.Event()
         """Another engine answers now: what the device says it is has to be said anew."""
         self._engines = Engines()
-        self._watches: list[_Watch] = []
-        self._life = threading.RLock()
-        """Held by whoever begins or ends cameras: this thread, or one that lends."""
+        self._cameras = Cameras(
+            self._new_agent, self._put, self._fail, self.tell, clock, over=self._stop
+        )
         self._control = Control(runtime_folder(state), self._answer)
         self._failure: EdgeagentError | None = None
 
@@ -119,7 +101,7 @@ class Supervisor:
             self.health,
             self.tell,
             self._engines.all,
-            deeds={"look": self._look_now},
+            deeds={"look": self._cameras.look_now},
         )
         try:
             self._open()
@@ -151,26 +133,11 @@ class Supervisor:
         """Open everything that the settings name; a part that will not open is not the end."""
         self._uplink.open(self._config)
         self._change_engines()
-        for camera in self._config.camera:
-            self._watches.append(self._watch(camera))
+        self._cameras.open(self._config.camera)
         self._control.start()
 
-    def _watch(self, camera: CameraConfig) -> _Watch:
-        stop = threading.Event()
-        agent = Agent(camera, self._config, self._engines, self._clock, self.health, self._kernel)
-        source = assembly.open_camera(camera, self._clock, self.tell, stop, agent.attention)
-        thread = threading.Thread(
-            target=self._look, args=(agent, source), name=f"camera-{camera.name}", daemon=True
-        )
-        thread.start()
-        return _Watch(camera, agent, source, thread, stop)
-
-    def _look(self, agent: Agent, source: Source) -> None:
-        """Be a looker thread: it ends with its camera, and takes the process along if it fails."""
-        try:
-            agent.run(source, self._put)
-        except Exception as error:  # noqa: BLE001  whatever it was, nobody looks any more
-            self._fail(error)
+    def _new_agent(self, camera: CameraConfig) -> Agent:
+        return Agent(camera, self._config, self._engines, self._clock, self.health, self._kernel)
 
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, EdgeagentError):
@@ -191,7 +158,7 @@ class Supervisor:
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():
                 self._fail(RuntimeError("the publisher's thread died"))
-            if self._watches and not any(w.lent or w.thread.is_alive() for w in self._watches):
+            if self._cameras.ended:
                 self.stop()
 
     def stop(self) -> None:
@@ -213,24 +180,20 @@ class Supervisor:
             self.tell(Notice("config", "refused", "; ".join(error.faults)))
             return
         self.health.well("config")
-        changed = changes(self._config, config)
-        with self._life:
-            self._config = config
-            self._take_over(changed)
+        changed, self._config = changes(self._config, config), config
+        self._take_over(changed)
 
     def _take_over(self, changed: list[Change]) -> None:
         kept = [c.path for c in changed if c.reload is Reload.START]
         parts = {c.path.partition(".")[0] for c in changed if c.reload is Reload.PART}
         self._watchdog.stuck_s = self._config.health.stuck_s
         self._outbox.retune(self._config.outbox)
-        for watch in self._watches:
-            watch.agent.retune(self._config)
         if "model" in parts:
             self._change_engines()
         self._uplink.retune(self._config, reopen=not parts.isdisjoint({"mqtt", "commands"}))
-        for number, watch in enumerate(self._watches):
-            if not watch.lent and ("motion" in parts or f"camera[{number}]" in parts):
-                self._watches[number] = self._watch_anew(watch)
+        every = range(len(self._config.camera))
+        anew = [number for number in every if parts & {"motion", f"camera[{number}]"}]
+        self._cameras.retune(self._config, anew)
         taken = [c.path for c in changed if c.path not in kept]
         why = f"taken over: {', '.join(taken) or 'nothing'}"
         if kept:
@@ -247,91 +210,49 @@ class Supervisor:
         new.begin()
         self._uplink.announce()
 
-    def _watch_anew(self, watch: _Watch) -> _Watch:
-        self._end([watch])
-        config = next((c for c in self._config.camera if c.name == watch.config.name), watch.config)
-        return self._watch(config)
-
     @contextmanager
     def _answer(self, request: Request) -> Iterator[Mapping[str, Any]]:
         """Do what a person on the device asks; what is lent, for as long as they stay."""
         match request.get("do"):
             case "lend":
-                with self._lent(request) as told:
+                with self._cameras.lent(request) as told:
                     yield told
             case "glance":
-                yield self._look_now(LOCAL, request)
+                yield self._cameras.look_now(LOCAL, request)
+            case "status":
+                yield self._status()
             case other:
-                raise UsageError(f"{other!r}: there is lend, and glance")
+                raise UsageError(f"{other!r}: there is lend, glance and status")
 
-    def _look_now(self, wish: str, asked: Request) -> Mapping[str, Any]:
-        """Have one camera's next frame looked at, or that of each; tell what is in view."""
-        name = asked.get("camera")
-        names = [camera.name for camera in self._config.camera]
-        if name is not None and name not in names:
-            raise UsageError(f"no camera {name!r}; there is {', '.join(names)}")
-        watches = [w for w in self._watches if name in (None, w.config.name)]
-        looked = look_now({w.config.name: w.agent.look_soon for w in watches if not w.lent}, wish)
-        wanted = [str(name)] if name else names
-        away = Glance(wish)
-        away.refuse("it is lent, or not open yet; ask again")
-        return {"saw": {camera: _told(looked.get(camera, away)) for camera in wanted}}
-
-    @contextmanager
-    def _lent(self, request: Request) -> Iterator[Mapping[str, Any]]:
-        names = [camera.name for camera in self._config.camera]
-        name = request.get("camera")
-        if name not in names:
-            raise UsageError(f"no camera {name!r}; there is {', '.join(names)}")
-        number = names.index(str(name))
-        self._lend(number)
-        try:
-            yield {"camera": name}
-        finally:
-            self._take_back(number)
-
-    def _lend(self, number: int) -> None:
-        with self._life:
-            watch = self._watches[number]
-            if watch.lent:
-                raise UsageError(f"camera {watch.config.name!r} is lent already; try again later")
-            watch.lent = True
-            self._end([watch])
-        self.tell(Notice("camera", "lent", "somebody at the device looks", watch.config.name))
-
-    def _take_back(self, number: int) -> None:
-        with self._life:
-            if self._stop.is_set():
-                return
-            watch = self._watches[number] = self._watch_anew(self._watches[number])
-        self.tell(Notice("camera", "returned", "it is watched again", watch.config.name))
-
-    def _end(self, watches: list[_Watch]) -> bool:
-        """Stop cameras; return whether all of them did in time."""
-        for watch in watches:
-            watch.stop.set()
-            watch.source.close()
-        deadline_s = self._clock.mono_s() + CAMERA_STOP_S
-        for watch in watches:
-            watch.thread.join(max(deadline_s - self._clock.mono_s(), 0.0))
-        return not any(watch.thread.is_alive() for watch in watches)
+    def _status(self) -> Mapping[str, Any]:
+        """Return how the agent fares, for a person on the device and for whoever rolls it out."""
+        snapshot = self.health.snapshot()
+        return {
+            "version": __version__,
+            "boot": self._outbox.boot,
+            "up_s": round(self._clock.mono_s() - self._began_s, 1),
+            "cameras": self._cameras.states(),
+            "engines": [engine.name for engine in self._engines.all()],
+            "link": self._uplink.connected,
+            "outbox": {"pending": self._outbox.depth, "bytes": self._outbox.bytes},
+            "faults": dict(snapshot.states),
+            "counters": dict(snapshot.counters),
+            "gauges": dict(snapshot.gauges),
+        }
 
     def _close(self) -> None:
         """Stop in the order of the river."""
         self._notifier.tell("STOPPING=1")
+        self._stop.set()
         self._control.close()
-        if self._end(self._watches):
+        if self._cameras.close():
             for engine in self._engines.all():
                 engine.close()
         else:
-            _log.error("a camera did not stop within %g s", CAMERA_STOP_S)
+            _log.error("a camera did not stop in time")
         self._uplink.close(DRAIN_S)
         self._outbox.close()
         self._notifier.close()
-
-
-def _told(glance: Glance) -> Mapping[str, Any]:
-    return {"why": glance.why} if glance.why else seen_fields(glance.seen)
 
 
 def on_signals(supervisor: Supervisor) -> None:

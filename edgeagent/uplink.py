@@ -122,6 +122,11 @@ class Uplink:
         """Say anew what this device is: the engines or cameras are others now."""
         self._link.announce()
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a broker now."""
+        return self._link.up > 0
+
     def alive(self) -> bool:
         """Return whether the publisher's thread lives."""
         return self._thread.is_alive()

@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_edgeagent_models_subparsers=(pull catalogue add)
-_shtab_edgeagent_subparsers=(run check demo replay look glance motion models tpu recover bench)
+_shtab_edgeagent_subparsers=(run check demo replay look glance motion status models tpu recover bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
 _shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema)
@@ -15,6 +15,7 @@ _shtab_edgeagent_replay_option_strings=(-h --help --debug --config --camera --mo
 _shtab_edgeagent_look_option_strings=(-h --help --debug --config --state --still --cells --seconds)
 _shtab_edgeagent_glance_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_motion_option_strings=(-h --help --debug --config --at --plot)
+_shtab_edgeagent_status_option_strings=(-h --help --debug --state --json)
 _shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
 _shtab_edgeagent_models_catalogue_option_strings=(-h --help)
 _shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --licence --origin --into --config --replace)
@@ -31,7 +32,7 @@ _shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_add___fallback_choices=(cpu none)
 _shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
-_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion models tpu recover bench)
+_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status models tpu recover bench)
 
 _shtab_edgeagent_run__h_nargs=0
 _shtab_edgeagent_run___help_nargs=0
@@ -58,6 +59,10 @@ _shtab_edgeagent_glance___debug_nargs=0
 _shtab_edgeagent_motion__h_nargs=0
 _shtab_edgeagent_motion___help_nargs=0
 _shtab_edgeagent_motion___debug_nargs=0
+_shtab_edgeagent_status__h_nargs=0
+_shtab_edgeagent_status___help_nargs=0
+_shtab_edgeagent_status___debug_nargs=0
+_shtab_edgeagent_status___json_nargs=0
 _shtab_edgeagent_models_pull__h_nargs=0
 _shtab_edgeagent_models_pull___help_nargs=0
 _shtab_edgeagent_models_pull___http_nargs=0

@@ -20,6 +20,7 @@ _shtab_edgeagent_commands() {
     recover:'as root: take one step to bring a lost Edge TPU back, when the agent has asked'
     replay:'what would be said of a clip: events as JSON lines, no broker'
     run:'watch the cameras and publish, as the service does'
+    status:'how the agent that runs here fares'
     tpu:'which Edge TPUs there are, what is wrong with them, and what to type'
   )
   _describe 'edgeagent commands' _commands
@@ -211,6 +212,16 @@ _shtab_edgeagent_run_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_run_defaults_added=0
 
+_shtab_edgeagent_status_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--state[state folder of the agent]:state:"
+  "--json[with all counters, for programs]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_status_defaults_added=0
+
 _shtab_edgeagent_tpu_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show tracebacks, log more]"
@@ -252,6 +263,7 @@ _shtab_edgeagent() {
         recover) _arguments -C -s $_shtab_edgeagent_recover_options ;;
         replay) _arguments -C -s $_shtab_edgeagent_replay_options ;;
         run) _arguments -C -s $_shtab_edgeagent_run_options ;;
+        status) _arguments -C -s $_shtab_edgeagent_status_options ;;
         tpu) _arguments -C -s $_shtab_edgeagent_tpu_options ;;
       esac
   esac

@@ -252,3 +252,23 @@ def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
 def test_where_no_agent_runs_glance_says_so(tmp_path: Path) -> None:
     told = run([*EDGEAGENT, "glance", "--state", str(tmp_path)])
     assert (told.returncode, "no agent runs here" in told.stderr) == (69, True)
+
+
+@pytest.mark.parametrize("protocol", ["5"], indirect=True)
+def test_a_person_at_the_device_asks_how_it_fares(agent: Running, boss: Boss) -> None:
+    watches(boss)
+    command = [*EDGEAGENT, "status", "--state", str(agent.folder / "state")]
+    told = run([*command, "--json"])
+    assert told.returncode == 0, told.stderr
+    said = json.loads(told.stdout)
+    assert set(said["cameras"].values()) == {"watched"}
+    assert said["link"] is True
+    assert said["engines"] == ["cpu"]
+    assert said["outbox"]["pending"] >= 0
+    assert "broker       connected" in run(command).stdout
+
+
+def test_where_no_agent_runs_status_says_so(tmp_path: Path) -> None:
+    told = run([*EDGEAGENT, "status", "--state", str(tmp_path)])
+    assert told.returncode == 69
+    assert "no agent runs here" in told.stderr

@@ -117,7 +117,7 @@ def _add_said(state: State, said: dict[str, Any]) -> None:
     """Take over what ``edgeagent status --json`` says of the running agent."""
     state.ready = state.ready and bool(said.get("ready", True))
     state.invoke_p90_ms = said.get("invoke_p90_ms")
-    state.engine = str(said.get("engine", ""))
+    state.engine = " ".join(said.get("engines", ()))
     state.pending = said.get("outbox", {}).get("pending", state.pending)
 
 
