@@ -15,8 +15,12 @@ from edgeagent.engines import Tell
 from edgeagent.errors import UsageError
 from edgeagent.findings import Notice
 from edgeagent.glance import Glance, look_now
+from edgeagent.histogram import Histogram, StageHistograms
 from edgeagent.sources import Source
 from edgeagent.wire.json import seen_fields
+
+Times = Mapping[str, float]
+"""``n``, ``p50_ms`` and ``p90_ms`` of one stage."""
 
 STOP_S = 2.0
 """Longest that all cameras together may take to stop."""
@@ -31,6 +35,7 @@ class _Watch:
     source: Source
     thread: threading.Thread
     stop: threading.Event
+    stages: StageHistograms
     lent: bool = False
     """Somebody on the device looks through it; it is watched again when they have done."""
 
@@ -79,6 +84,13 @@ class Cameras:
     def states(self) -> dict[str, str]:
         """Return for each camera ``watched``, ``lent`` or ``ended``."""
         return {watch.config.name: watch.state for watch in self._watches}
+
+    def stages(self) -> dict[str, dict[str, Times]]:
+        """Return for each camera and stage how long it took since the camera was begun."""
+        return {
+            watch.config.name: {stage: _times(h) for stage, h in watch.stages.stages.items()}
+            for watch in self._watches
+        }
 
     def open(self, configs: Sequence[CameraConfig]) -> None:
         """Begin to watch; a camera that will not open is not the end."""
@@ -140,19 +152,22 @@ class Cameras:
         raise UsageError(f"no camera {name!r}; there is {names}")
 
     def _begin(self, config: CameraConfig) -> _Watch:
-        stop = threading.Event()
+        stop, stages = threading.Event(), StageHistograms()
         agent = self._new_agent(config)
         source = assembly.open_camera(config, self._clock, self._tell, stop, agent.attention)
         thread = threading.Thread(
-            target=self._look, args=(agent, source), name=f"camera-{config.name}", daemon=True
+            target=self._look,
+            args=(agent, source, stages),
+            name=f"camera-{config.name}",
+            daemon=True,
         )
         thread.start()
-        return _Watch(config, agent, source, thread, stop)
+        return _Watch(config, agent, source, thread, stop, stages)
 
-    def _look(self, agent: Agent, source: Source) -> None:
+    def _look(self, agent: Agent, source: Source, stages: StageHistograms) -> None:
         """Be a looker thread: it ends with its camera, and takes the process along if it fails."""
         try:
-            agent.run(source, self._put)
+            agent.run(source, self._put, stages)
         except Exception as error:  # noqa: BLE001  whatever it was, nobody looks any more
             self._fail(error)
 
@@ -188,3 +203,9 @@ class Cameras:
 
 def _told(glance: Glance) -> Mapping[str, Any]:
     return {"why": glance.why} if glance.why else seen_fields(glance.seen)
+
+
+def _times(histogram: Histogram) -> Times:
+    copy = histogram.copy()
+    p50_ms, p90_ms = (round(copy.quantile_us(share) / 1000, 3) for share in (0.5, 0.9))
+    return {"n": copy.count, "p50_ms": p50_ms, "p90_ms": p90_ms}

@@ -232,6 +232,7 @@ class Supervisor:
             "boot": self._outbox.boot,
             "up_s": round(self._clock.mono_s() - self._began_s, 1),
             "cameras": self._cameras.states(),
+            "stages": self._cameras.stages(),
             "engines": [engine.name for engine in self._engines.all()],
             "link": self._uplink.connected,
             "outbox": {"pending": self._outbox.depth, "bytes": self._outbox.bytes},

@@ -43,4 +43,5 @@ def guard(engine: Engine) -> Guard | None:
 def _asked(engine: Engine, golden: Golden) -> list[str]:
     with engine.seat() as seat:
         put(golden.image, seat.input, engine.takes)
-        return differences(engine.bundle, engine.file, golden, seat.run())
+        outputs = seat.run()
+        return differences(engine.bundle, seat.file, golden, outputs)

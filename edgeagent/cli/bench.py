@@ -136,7 +136,7 @@ def _measured(options: argparse.Namespace, config: Config) -> tuple[Found, Repor
             runs=options.runs or RUNS.get(options.scenario, 100),
             seconds=options.seconds,
             rate_per_s=options.rate,
-            library=options.library,
+            library=options.library or config.model.library,
         )
         agreed = guard(engines.look) if engines.look else None
         with Shown(options.scenario) as progress:

@@ -35,6 +35,10 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
     for name, state in said["cameras"].items():
         seen = [f"{counters.get(f'{what}_total.{name}', 0):,} {what}" for what in _OF_A_CAMERA]
         yield f"camera       {name}: {state}; {', '.join(seen)}"
+    for name, stages in said["stages"].items():
+        times = [f"{s} {stages[s]['p90_ms']:g}" for s in _TIMED if s in stages]
+        if times:
+            yield f"p90, ms      {name}: {', '.join(times)}"
     yield f"models run   {', '.join(said['engines']) or 'none'}"
     yield f"broker       {'connected' if said['link'] else 'not connected'}"
     yield f"outbox       {said['outbox']['pending']:,} to send, {said['outbox']['bytes']:,} bytes"
@@ -42,4 +46,5 @@ def _lines(said: Mapping[str, Any]) -> Iterator[str]:
         yield f"fault        {part}: {why}"
 
 
+_TIMED = ("motion", "preprocess", "invoke", "decode")
 _OF_A_CAMERA = ("frames", "moved", "looks", "events")

@@ -60,7 +60,14 @@ def _wait(sent: MQTTMessageInfo, refused: list[str], within_s: float) -> bool:
 
 def _client(config: MqttConfig, client_id: str, refused: list[str]) -> Client:
     version = MQTTProtocolVersion.MQTTv5 if config.protocol == "5" else MQTTProtocolVersion.MQTTv311
-    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version)
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=version,
+        transport="websockets" if config.websocket else "tcp",
+    )
+    if config.websocket:
+        client.ws_set_options(config.websocket)
     if config.username:
         client.username_pw_set(config.username, read_secret(config.password_file).reveal())
     if config.tls:

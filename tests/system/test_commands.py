@@ -262,6 +262,7 @@ def test_a_person_at_the_device_asks_how_it_fares(agent: Running, boss: Boss) ->
     assert told.returncode == 0, told.stderr
     said = json.loads(told.stdout)
     assert set(said["cameras"].values()) == {"watched"}
+    assert said["stages"]["yard"]["motion"]["p90_ms"] > 0
     assert said["link"] is True
     assert said["engines"] == ["cpu"]
     assert said["outbox"]["pending"] >= 0

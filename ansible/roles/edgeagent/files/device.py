@@ -116,7 +116,8 @@ def _digest(path: Path) -> str:
 def _add_said(state: State, said: dict[str, Any]) -> None:
     """Take over what ``edgeagent status --json`` says of the running agent."""
     state.ready = state.ready and bool(said.get("ready", True))
-    state.invoke_p90_ms = said.get("invoke_p90_ms")
+    invokes = [stages["invoke"] for stages in said.get("stages", {}).values() if "invoke" in stages]
+    state.invoke_p90_ms = max((times["p90_ms"] for times in invokes), default=None)
     state.engine = " ".join(said.get("engines", ()))
     state.pending = said.get("outbox", {}).get("pending", state.pending)
 
