@@ -8,6 +8,13 @@ from tests.fleet.host import until
 from tests.fleet.lab import Machine
 from tests.fleet.proof import Proof, Step, hold
 
+HANGS = """\
+import socket, time
+listener = socket.create_server(("127.0.0.1", 8554))
+kept = []
+while True: kept.append(listener.accept())
+"""
+"""A camera that is there, and says nothing."""
 SMALL_DISK = """\
 systemctl stop edgeagent
 mount -t tmpfs -o size=1m tmpfs /var/lib/edgeagent
@@ -69,16 +76,17 @@ def _heard(proof: Proof, machine: Machine, kind: str) -> Callable[[], bool]:
 
 
 def hung_camera(proof: Proof) -> str:
-    """A camera that hangs is said to be lost; the agent stays up, and the watchdog is fed."""
+    """A network camera that takes a connection and then hangs is said to be lost."""
     machine = proof.pis[1]
-    machine.run("test -p /srv/hangs || mkfifo -m 666 /srv/hangs")
-    with _settings(machine, "/srv/clip.mp4", "/srv/hangs"):
+    machine.run(f"systemd-run --unit=hangs python3 -c '{HANGS}'")
+    with _settings(machine, "/srv/clip.mp4", "rtsp://127.0.0.1:8554/hangs"):
         began_s = time.monotonic()
         is_said = until(_heard(proof, machine, "camera_lost"), 60, 0.5)
         took_s = time.monotonic() - began_s
         hold(is_said, "nobody was told")
         time.sleep(5)
         hold(machine.unit("ActiveState") == "active", "the agent did not stay up")
+    machine.run("systemctl stop hangs")
     proof.hold_complete()
     return f"camera_lost after {took_s:.1f} s (stall_s=10), the agent stays up"
 
@@ -98,23 +106,35 @@ def full_disk(proof: Proof) -> str:
     return f"disk_full after {took_s:.1f} s, the agent stays up"
 
 
-def no_credential(proof: Proof) -> str:
-    """Without its key the agent does not start, says which file, and is not started in vain."""
+def no_key(proof: Proof) -> str:
+    """Without its key the agent watches on, says which file, and keeps all in its outbox."""
     machine = proof.pis[1]
     key = "/etc/edgeagent/credentials/mqtt.key"
-    machine.run(f"mv {key} /root/kept; systemctl restart edgeagent", check=False)
-    until(lambda: machine.unit("ActiveState") != "activating", 20)
-    time.sleep(8)
-    state, status = machine.unit("ActiveState"), machine.unit("ExecMainStatus")
-    said = machine.run(
-        "journalctl -u edgeagent -n 20 -o cat | grep mqtt.key | tail -1", check=False
-    )
-    machine.run(
-        f"mv /root/kept {key}; systemctl reset-failed edgeagent; systemctl restart edgeagent"
-    )
-    hold("mqtt.key" in said, f"{state}, status {status}, and not a word of the file")
+    machine.run(f"mv {key} /root/kept; systemctl restart edgeagent")
+    said = "journalctl -u edgeagent -n 20 -o cat | grep -o '[^ ]*mqtt.key.*' | tail -1"
+    is_said = until(lambda: machine.run(said, check=False), 20)
+    time.sleep(5)
+    state, why = machine.unit("ActiveState"), machine.run(said, check=False)
+    machine.run(f"mv /root/kept {key}; systemctl restart edgeagent")
+    hold(is_said and state == "active", f"{state}: {why}")
     proof.hold_complete()
-    return f"{state}, status {status}: {said[:80]}"
+    return f"{state}, all kept and sent later: {why[:90]}"
+
+
+def no_credentials(proof: Proof) -> str:
+    """Without the folder of its secrets systemd does not start it, and tries until it is there."""
+    machine = proof.pis[1]
+    folder = "/etc/edgeagent/credentials"
+    machine.run(f"mv {folder} /root/kept; systemctl restart edgeagent", check=False)
+    until(lambda: machine.unit("ExecMainStatus") == "243", 20)
+    status = machine.unit("ExecMainStatus")
+    began_s = time.monotonic()
+    machine.run(f"mv /root/kept {folder}")
+    is_back = until(lambda: machine.unit("ActiveState") == "active", 30, 0.2)
+    took_s = time.monotonic() - began_s
+    hold(status == "243" and is_back, f"status {status}, back {is_back}")
+    proof.hold_complete()
+    return f"status 243 (CREDENTIALS); active {took_s:.1f} s after the folder was back"
 
 
 TROUBLES: dict[str, Step] = {
@@ -122,5 +142,6 @@ TROUBLES: dict[str, Step] = {
     "stalled watchdog": stalled,
     "hung camera": hung_camera,
     "full disk": full_disk,
-    "unreadable credential": no_credential,
+    "a credential is missing": no_key,
+    "no credentials at all": no_credentials,
 }
