@@ -17,7 +17,7 @@ def good(proof: Proof) -> str:
     told = proof.plays.run("rollout.yml", edgeagent_wheelhouse=str(house))
     hold(told.status == 0, f"{told.report or told.text[-500:]}")
     proof.good = version
-    proof.hold_releases(*[version] * 3)
+    proof.hold_on_all(version)
     proof.hold_complete()
     return f"{version} on all; " + "; ".join(why for _, _, why in told.report.values())
 
@@ -40,7 +40,7 @@ def held_back(proof: Proof, told: Told, what: str, outcome: str) -> str:
     hold(told.status != 0, f"{what} went out")
     hold(canary[:2] == (proof.good, outcome), f"the canary is {canary}: {told.text[-300:]}")
     proof.hold_untouched()
-    proof.hold_releases(*[proof.good] * 3)
+    proof.hold_on_all(proof.good)
     proof.hold_complete()
     return f"{what} {outcome}: {canary[2][:90]}"
 
@@ -129,7 +129,7 @@ def away(proof: Proof) -> str:
     hold(told.status == 0, f"{told.report or told.text[-500:]}")
     proof.hold_untouched()
     proof.good = version
-    proof.hold_releases(*[version] * 3)
+    proof.hold_on_all(version)
     proof.hold_complete()
     return f"{last.name} skipped in {first_s:.0f} s; the next run brought it {version} alone"
 
@@ -152,11 +152,11 @@ def power_cut(proof: Proof) -> str:
     hold(not (half.parent / ".complete").exists(), "it had been installed already")
     victim.boot()
     hold(until(victim.is_up, 60), "it does not boot")
-    proof.hold_releases(*[proof.good] * 3)
+    proof.hold_on_all(proof.good)
     told = proof.plays.run("rollout.yml", edgeagent_wheelhouse=str(house))
     hold(told.status == 0, f"{told.report or told.text[-500:]}")
     before, proof.good = proof.good, version
-    proof.hold_releases(*[version] * 3)
+    proof.hold_on_all(version)
     proof.hold_complete()
     return f"booted into {before}; the next run brought {version} to all"
 
@@ -167,7 +167,7 @@ def back(proof: Proof) -> str:
     to = before.readlink().name
     told = proof.plays.run("rollback.yml", edgeagent_bad=proof.good)
     hold(told.status == 0, told.text[-500:])
-    proof.hold_releases(*[to] * 3)
+    proof.hold_on_all(to)
     proof.hold_complete()
     proof.good = to
     return f"all run {to} again"

@@ -5,7 +5,7 @@ import sys
 
 from tests.fleet.host import run, until
 from tests.fleet.plays import OPERATOR
-from tests.fleet.proof import PORT, Proof, hold
+from tests.fleet.proof import HUB, PORT, Proof, hold
 
 
 def install(proof: Proof) -> str:
@@ -16,8 +16,8 @@ def install(proof: Proof) -> str:
     told = proof.plays.run("site.yml", "--limit", "edge")
     hold(told.status == 0, f"site.yml: {told.text[-500:]}")
     proof.good = proof.pis[0].release()
-    proof.hold_releases(*[proof.good] * 3)
-    return f"{proof.good} on three machines without a network, {told.changed} changes"
+    proof.hold_on_all(proof.good)
+    return f"{proof.good} on {len(proof.pis)} machines without a network, {told.changed} changes"
 
 
 def again(proof: Proof) -> str:
@@ -58,7 +58,7 @@ def rights(proof: Proof) -> str:
     pki = str(proof.plays.variables["pki_folder"])
     names = (proof.pis[0].name, proof.pis[1].name, OPERATOR)
     command = [*proof.lab.inside, sys.executable, "-m", "tests.fleet.rights"]
-    address = proof.lab.machines["hub"].address
+    address = proof.lab.machines[HUB].address
     said = json.loads(run(*command, address, PORT, pki, *names))
     wrong = [what for part in said.values() for what, is_so in part.items() if not is_so]
     hold(not wrong, f"not as it should be: {wrong}")
