@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -198,12 +199,13 @@ class Bed:
         before = len(self.said("stat"))
         return until(lambda: len(self.said("stat")) > before + 1 and self.is_empty(), within_s)
 
-    def last_stored(self, boot: str) -> tuple[int, int]:
-        """Return the last seq the stopped agent stored in ``boot``, and how many events wait."""
+    def last_stored(self, boots: Iterable[str]) -> tuple[dict[str, int], int]:
+        """Return the last seq the stopped agent stored in each of ``boots``, and what waits."""
+        # Once: an outbox that was opened and closed remembers only boots of which something waits.
         outbox = Outbox.open(self.folder / "state" / "outbox", "9-0", OutboxConfig(), print)
-        last, depth = outbox.last_seq(boot), outbox.depth
+        lasts, depth = {boot: outbox.last_seq(boot) for boot in boots}, outbox.depth
         outbox.close()
-        return last, depth
+        return lasts, depth
 
     def close(self) -> None:
         """End everything."""

@@ -102,10 +102,8 @@ def _stored(bed: Bed, heard: list[bytes]) -> tuple[set[Id], int]:
             boot, last, _ = fields["prev"]
             lasts[boot] = max(last, lasts.get(boot, -1))
             lasts.setdefault(fields["boot"], -1)
-    depth = 0
-    for boot, known in lasts.items():
-        last, depth = bed.last_stored(boot)
-        lasts[boot] = max(known, last)
+    kept, depth = bed.last_stored(lasts)
+    lasts = {boot: max(known, kept[boot]) for boot, known in lasts.items()}
     return {(boot, seq) for boot, last in lasts.items() for seq in range(last + 1)}, depth
 
 
