@@ -14,7 +14,7 @@ from tests.fleet.host import LabError
 
 
 def main() -> int:
-    """Return 0 if all held, 69 where the machines cannot be had."""
+    """Return 0 if all held, 75 where the machines cannot be had for now."""
     parser = argparse.ArgumentParser("scripts/proof-fleet", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a good and two bad releases")
     parser.add_argument("--only", action="append", default=[], help="install, and this step")
@@ -26,7 +26,7 @@ def main() -> int:
         return proof.prove(cache, steps.QUICK if options.quick else steps.FULL, options)
     except LabError as error:
         print(f"scripts/proof-fleet: {error}", file=sys.stderr)
-        return 69
+        return 75
     except KeyboardInterrupt:
         return 130
 

@@ -17,6 +17,8 @@ from typing import Self
 from tests.fleet.host import LabError, make_root, run, until
 
 HERE = Path(__file__).parent
+LOCK = Path("/run/edgefleet.lock")
+"""One lab a host, wherever it keeps its files: machines and networks have the same names."""
 NET = "edgefleet"
 """The network namespace with the bridge: consumer, ansible and ssh run in it."""
 SUBNET = "10.77.0."
@@ -141,7 +143,7 @@ class Lab:
             "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=2", "-o", "ServerAliveInterval=5",
         ]  # fmt: skip
         self.machines = {name: Machine(self, name, 11 + n) for n, name in enumerate(names)}
-        self._lock = (cache / "fleet.lock").open("w")
+        self._lock = LOCK.open("w")
 
     def hosts(self) -> str:
         """Return the names of all, as /etc/hosts has them."""
@@ -152,7 +154,7 @@ class Lab:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LabError(f"{self.folder}: another proof is under way") from None
+            raise LabError(f"{LOCK}: another proof is under way on this host") from None
         clear(self.folder)
         try:
             self._make()

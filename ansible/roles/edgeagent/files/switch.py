@@ -23,15 +23,18 @@ from device import (
     SETTINGS,
     UNIT,
     UNJUDGED,
+    State,
     bench,
     compare,
     complaint,
+    growth,
     is_slower,
     point,
     probe,
     put,
     release,
     run,
+    said_times,
     show,
     version_of,
 )
@@ -145,12 +148,9 @@ class Change:
         new = sorted(set(after.faults) - set(self.before.faults))
         if new:
             raise WorseError("; ".join(f"{part}: {after.faults[part]}" for part in new))
-        grown = after.pending - self.before.pending
-        if grown > self._options.growth:
-            raise WorseError(
-                f"the outbox grew by {grown}, at most {self._options.growth} is allowed"
-            )
-        return self._compare_speed()
+        if too_much := growth(self.before, after, self._options.growth):
+            raise WorseError(f"the outbox grew by {too_much}")
+        return self._compare_speed(after)
 
     def _watch(self) -> None:
         end_s = time.monotonic() + self._options.watch_s
@@ -160,7 +160,7 @@ class Change:
                 raise WorseError(f"did not stay up for {self._options.watch_s:g} s")
             time.sleep(1.0)
 
-    def _compare_speed(self) -> dict[str, float]:
+    def _compare_speed(self, after: State) -> dict[str, float]:
         new = (HOME / "current", self._options.model if self._is_new_model else "")
         old = (self._old_program, self._old_model if self._is_new_model else "")
         if self._is_new_model and not self._old_model.name:
@@ -168,6 +168,9 @@ class Change:
         if old == (HOME / "releases" / release("current"), new[1]):
             return {}
         was, now = compare(old, new, self._options.slower)
+        if was == NEVER:
+            # Where one process alone has the engine, the running agents' own times must do.
+            was, now = said_times(self.before), said_times(after)
         if is_slower(was, now, self._options.slower):
             raise WorseError(
                 f"the model takes {now[0]:.1f} ms at best, it took {was[0]:.1f}: "
@@ -231,7 +234,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--ready-s", type=float, default=120.0)
     parser.add_argument("--watch-s", type=float, default=30.0)
-    parser.add_argument("--growth", type=int, default=1 << 20)
+    parser.add_argument("--growth", type=int, default=500)
     parser.add_argument("--slower", type=float, default=1.3)
     options = parser.parse_args()
     began_s = time.monotonic()
