@@ -246,6 +246,20 @@ def within_bounds(motion: Motion) -> bool:
     return whole and ordered and len(motion.grid) == 48 and motion.area > 0
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_light_that_goes_wild_around_a_moving_thing_is_survived(seed: int) -> None:
+    draw, gate = np.random.default_rng(seed), MotionGate(MotionConfig(confirm_s=0))
+    tiles = draw.integers(0, 256, (15, 20)).repeat(16, 0).repeat(16, 1)
+    gain, offset = 1.0, 0.0
+    for n in range(200):
+        if draw.random() < 0.1:
+            gain, offset = draw.uniform(-0.5, 3), draw.uniform(-200, 200)
+        scene = np.clip(tiles * gain + offset, 0, 255)
+        scene[80:160, 3 * n % 200 :][:, :60] = draw.integers(0, 256)
+        motion = gate.admit(frame(scene.astype(np.uint8), n / 10))
+        assert motion is None or within_bounds(motion)
+
+
 planes = st.tuples(st.integers(1, 70), st.integers(1, 70)).flatmap(
     lambda shape: st.lists(stnp.arrays(np.uint8, shape), min_size=1, max_size=6)
 )

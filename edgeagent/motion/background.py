@@ -54,6 +54,9 @@ WARM_SQUARE_MOST = 64.0
 SQUARE_MOST_GAIN, SQUARE_MOST_LEVELS = 9.0, 4.0
 """Afterwards: at most so many times the variance, and so many squared levels."""
 
+WHITEST_LEVEL = 255.0
+"""No sample of 8 bits, and so no mean of them, is above."""
+
 SAME_LEVELS = 7.0
 """A moving cell whose difference changed by less between two upkeeps has stood still."""
 
@@ -161,6 +164,7 @@ class Background:
         learnt = self.mean.take(where) + step
         cv2.scaleAdd(self.difference, share(elapsed_s, MEAN_S), self.mean, self.mean)
         self.mean.put(where, learnt)
+        self._keep_in_range()
         # What was learnt is no longer different: that is not a change of the thing itself.
         self._before.put(where, self.difference.take(where) - step)
 
@@ -218,6 +222,11 @@ class Background:
     def follow(self, change: Cells, rate: float) -> None:
         """Go ``rate`` of the way along with a ``change`` of light that `light` explained."""
         cv2.scaleAdd(change, rate, self.mean, self.mean)
+        self._keep_in_range()
+
+    def _keep_in_range(self) -> None:
+        """Undo what an explanation carried beyond black or white: no picture is there."""
+        np.clip(self.mean, 0, WHITEST_LEVEL, out=self.mean)
 
     def adopt(self, cells: Cells, known: Mask) -> None:
         """Begin anew after a change of the whole scene, but leave ``known`` things out of it."""
