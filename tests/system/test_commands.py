@@ -117,12 +117,12 @@ def test_a_link_hears_orders_and_answers_where_it_is_asked_to(
     link.stop()
 
 
-def test_the_acl_of_the_readme_lets_a_device_read_its_orders_and_no_others(
+def test_the_acl_of_the_docs_lets_a_device_read_its_orders_and_no_others(
     brokers: Brokers, tmp_path: Path
 ) -> None:
     broker = brokers(PASSWORDS + "\nacl_file {folder}/acl")
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    rules = readme[readme.index("pattern read") :].split("```")[0]
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    rules = page[page.index("pattern read") :].split("```")[0]
     (broker.folder / "acl").write_text(rules.replace("operator", "boss"))
     with_password(broker)
     secret = secret_file(tmp_path, "hunter2")
