@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from edgeagent.cli import models_add, models_pull
+from edgeagent.cli import models_add, models_build, models_pull
 from edgeagent.errors import BundleError
 from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
 
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ways = parser.add_subparsers(dest="way", metavar="WAY", title="ways to more of them")
     models_pull.add_arguments(ways)
     models_add.add_arguments(ways)
+    models_build.add_arguments(ways)
 
 
 def run(options: argparse.Namespace) -> int:

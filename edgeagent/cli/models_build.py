@@ -1,0 +1,140 @@
+"""``edgeagent models build``: from a model as it was trained to a bundle; needs TensorFlow."""
+
+import argparse
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from edgeagent.cli.models_add import add_place, advice, place
+from edgeagent.errors import UsageError
+
+BLACK_WHITE = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
+
+
+def add_arguments(ways: Any) -> None:  # noqa: ANN401
+    """Say what it takes."""
+    text = "make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js"
+    parser: argparse.ArgumentParser = ways.add_parser("build", help=text, description=text)
+    parser.add_argument(
+        "source", nargs="?", type=Path, metavar="MODEL",
+        help=".keras, .h5, .pb, .json, .tgz or a SavedModel's folder; not with --recipe",
+    )  # fmt: skip
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="make a model that ships anew, to the same bytes"
+    )
+    parser.add_argument("--package", type=Path, metavar="FILE", help="the recipe's, fetched before")
+    parser.add_argument(
+        "--calibrate", type=Path, metavar="FOLDER",
+        help="pictures of what it will see; default: ten stills that scikit-image and "
+        "scikit-learn ship",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", metavar="N|WxH", help="of its input, where the model leaves it open"
+    )
+    parser.add_argument("--outputs", default="", metavar="A,B", help="nodes to end at")
+    parser.add_argument(
+        "--takes", choices=tuple(BLACK_WHITE), default="0..255",
+        help="what a black and a white sample are to the model",
+    )  # fmt: skip
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="one a line")
+    parser.add_argument("--name", default="", help="of the bundle; default: the model's")
+    parser.add_argument("--task", choices=("classify", "detect", "embed"), help="insist on it")
+    parser.add_argument("--licence", default="not stated", help="what the manifest says of it")
+    parser.add_argument("--origin", default="", help="where it is from, for the manifest")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="put the .tflite and report.json here as well"
+    )
+    add_place(parser)
+    parser.set_defaults(go=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build, print the account, make the bundle."""
+    if find_spec("tensorflow") is None:
+        raise UsageError(
+            "TensorFlow is not installed here, and is not for a device: on a laptop, "
+            "scripts/setup train, then .venv-train/bin/edgeagent models build"
+        )
+    if (options.source is None) == (options.recipe is None):
+        raise UsageError("give a MODEL, or --recipe NAME")
+    into = place(options) if not options.recipe or options.into else None
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    built = _cooked(options) if options.recipe else _built(options)
+    print("\n".join(built.report.lines()))
+    if options.keep is not None:
+        _keep(built, options.keep)
+    if into is not None and not options.recipe:
+        print(advice(_bundled(options, built, into)))
+    elif into is not None:
+        _replace(built, into / built.report.name)
+    return 0
+
+
+def _cooked(options: argparse.Namespace) -> Any:  # noqa: ANN401
+    from edgeagent.workshop.build import cook
+    from edgeagent.workshop.recipe import fetch, read_recipe
+
+    recipe = read_recipe(options.recipe)
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgeagent"
+    return cook(recipe, options.package or fetch(recipe, cache), print)
+
+
+def _built(options: argparse.Namespace) -> Any:  # noqa: ANN401
+    from edgeagent.workshop import born, pictures
+    from edgeagent.workshop.build import build
+
+    stills = (
+        pictures.folder_pictures(options.calibrate)
+        if options.calibrate
+        else pictures.varied(pictures.packaged_pictures())
+    )
+    outputs = [name for name in options.outputs.split(",") if name]
+    model = born.read(options.source, _side_px(options.size), outputs)
+    name = options.name or options.source.stem
+    return build(model, name, stills, print, black_white=BLACK_WHITE[options.takes])
+
+
+def _side_px(text: str | None) -> tuple[int, int] | None:
+    """Return width and height of ``320`` or ``320x240``."""
+    if text is None:
+        return None
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) <= 4096 for side in sides):
+        raise UsageError(f"--size {text}: a side in pixels, or WIDTHxHEIGHT; at most 4096")
+    return int(sides[0]), int(sides[-1])
+
+
+def _keep(built: Any, folder: Path) -> None:  # noqa: ANN401
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{built.report.name}.tflite").write_bytes(built.model)
+    built.report.write(folder / "report.json")
+    print(f"kept: {folder}/{built.report.name}.tflite, {folder}/report.json")
+
+
+def _bundled(options: argparse.Namespace, built: Any, into: Path) -> Any:  # noqa: ANN401
+    """Add the file as any other, with the account beside it."""
+    from edgeagent.adding import Wish, add
+
+    said = {
+        key: getattr(options, key) for key in ("labels", "task", "licence", "origin", "replace")
+    }
+    said["origin"] = said["origin"] or f"built from {options.source.name}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{built.report.name}.tflite"
+        path.write_bytes(built.model)
+        bundle = add(Wish(path, name=options.name, **said), into, print)
+    built.report.write(bundle.folder / "report.json")
+    return bundle
+
+
+def _replace(built: Any, folder: Path) -> None:  # noqa: ANN401
+    """Put the same bytes in the place of those that are there."""
+    path = folder / "model.tflite"
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such bundle; a recipe makes a model that ships anew")
+    same = path.is_file() and path.read_bytes() == built.model
+    path.write_bytes(built.model)
+    built.report.write(folder / "report.json")
+    print(f"{path}: {'the same bytes as before' if same else 'written'}")
