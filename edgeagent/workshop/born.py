@@ -98,7 +98,7 @@ def _way(path: Path) -> _Way:
 def from_keras(model: Any, side_px: tuple[int, int] | None = None) -> Born:  # noqa: ANN401
     """Freeze a Keras model."""
     shape = _shape(model.inputs[0].shape, side_px)
-    names = [_plain(name) for name in model.output_names]
+    names = [_plain(name) for name in getattr(model, "output_names", ("output_0",))]
     return _frozen("Keras", lambda image: _named(names, model(image, training=False)), shape)
 
 

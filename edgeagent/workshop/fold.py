@@ -144,6 +144,10 @@ def _scale(graph: Graph, conv: Node, last: Node, by: NDArray[np.float64]) -> Non
 def _lead_past(used: Mapping[str, list[Node]], node: Node, before: Node) -> None:
     for taker in used[node.name]:
         replace_input(taker, node.name, before.name)
+    # Dead now, it must not count as somebody who takes what the layer gives.
+    node.op = "NoOp"
+    node.ClearField("input")
+    node.ClearField("attr")
 
 
 def _shift(graph: Graph, node: Node, last: Node, by: NDArray[np.float64]) -> None:
