@@ -29,6 +29,7 @@ _shtab_edgeagent_commands() {
 _shtab_edgeagent_models_commands() {
   local _commands=(
     add:'make a bundle of a .tflite file; what it is, is found out'
+    build:'make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js'
     catalogue:'list what can be pulled'
     pull:'fetch a model of the catalogue, verify it, and make a bundle of it'
   )
@@ -144,6 +145,29 @@ _shtab_edgeagent_models_add_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_add_defaults_added=0
+
+_shtab_edgeagent_models_build_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--recipe[make a model that ships anew, to the same bytes]:NAME:"
+  "--package[the recipe\'s, fetched before]:FILE:"
+  "--calibrate[pictures of what it will see\; default\: ten stills that scikit-image and scikit-learn ship]:FOLDER:"
+  "--size[of its input, where the model leaves it open]:N|WxH:"
+  "--outputs[nodes to end at]:A,B:"
+  "--takes[what a black and a white sample are to the model]:takes:(0..1 -1..1 0..255)"
+  "--labels[one a line]:FILE:"
+  "--name[of the bundle\; default\: the model\'s]:name:"
+  "--task[insist on it]:task:(classify detect embed)"
+  "--licence[what the manifest says of it]:licence:"
+  "--origin[where it is from, for the manifest]:origin:"
+  "--keep[put the .tflite and report.json here as well]:FOLDER:"
+  "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
+  "--config[settings file]:config:"
+  "--replace[in the place of one of this name]"
+  ":.keras, .h5, .pb, .json, .tgz or a SavedModel\'s folder\; not with --recipe:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_build_defaults_added=0
 
 _shtab_edgeagent_models_catalogue_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -288,6 +312,7 @@ _shtab_edgeagent_models() {
       curcontext="${curcontext%:*:*}:_shtab_edgeagent_models-$line[1]:"
       case $line[1] in
         add) _arguments -C -s $_shtab_edgeagent_models_add_options ;;
+        build) _arguments -C -s $_shtab_edgeagent_models_build_options ;;
         catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
         pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
       esac

@@ -32,7 +32,8 @@ def test_every_pin_has_hashes_and_names_no_index(pins: Path) -> None:
 
 def test_the_camera_survives_on_bookworm() -> None:
     for pins in PINS:
-        if pins.name.startswith("py311"):
+        # The workshop's never meet a camera.
+        if pins.name.startswith("py311") and "train" not in pins.name:
             assert re.search(r"^numpy==1\.", pins.read_text(), re.MULTILINE), pins.name
 
 
