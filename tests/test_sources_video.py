@@ -1,6 +1,7 @@
 """Clips: flat out and in time, whole and broken."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from edgeagent.config import CameraConfig
 from edgeagent.errors import CameraError
 from edgeagent.sources import Source, open_source
 from edgeagent.sources.video import Video
-from edgeagent.sources.video_address import input_of
+from edgeagent.sources.video_address import input_of, oddity_of
 from edgeagent.sources.video_input import descriptor_of, is_readable
 
 Writer = Callable[..., Path]
@@ -180,6 +181,19 @@ def test_a_file_that_is_no_video_or_has_no_picture_is_a_camera_error(tmp_path: P
         list(clip(data).frames())
     with pytest.raises(CameraError, match=r"a\.wav: has no picture in it"):
         list(clip(sound).frames())
+
+
+def test_a_pipe_a_socket_and_a_folder_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe, place, folder = tmp_path / "pipe", tmp_path / "socket", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(str(place))
+        for path, what in ((pipe, "a named pipe"), (place, "a socket"), (folder, "a folder")):
+            with pytest.raises(CameraError, match=rf"{path}: is {what}, neither a file nor"):
+                next(clip(path).frames())
+    assert oddity_of(input_of(CameraConfig(address="/dev/null"))) == ""
+    assert oddity_of(input_of(CameraConfig(address="rtsp://yard.example/main"))) == ""
 
 
 def test_an_empty_loop_is_a_camera_error_and_not_an_endless_one(write: Writer) -> None:

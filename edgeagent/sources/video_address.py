@@ -1,6 +1,8 @@
 """What a video address means: a file, a stream or a device, and what is asked of it."""
 
+import stat
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from edgeagent.config import CameraConfig
@@ -21,6 +23,8 @@ class Input:
     """A stream or a device: it never ends, and nobody can wait for it at leisure."""
     device: str = ""
     """Path of the V4L2 device, "" for anything else."""
+    file: str = ""
+    """Path of the file, "" for anything else."""
 
 
 def input_of(config: CameraConfig, password: str = "") -> Input:
@@ -32,7 +36,27 @@ def input_of(config: CameraConfig, password: str = "") -> Input:
     if address.startswith("/dev/"):
         return Input(shown, address, "v4l2", _device_options(config), True, address)
     # The prefix keeps FFmpeg from taking a colon in the file's name for a protocol.
-    return Input(shown, f"file:{address}")
+    return Input(shown, f"file:{address}", file=address)
+
+
+def oddity_of(source: Input) -> str:
+    """Return what a file or device is instead of one, "" where it is one or is not there at all.
+
+    A pipe is opened when somebody writes into it, which may be never, and FFmpeg waits for that.
+    """
+    path = source.device or source.file
+    try:
+        mode = Path(path).stat().st_mode if path else 0
+    except (OSError, ValueError):
+        return ""
+    return _ODD.get(stat.S_IFMT(mode), "")
+
+
+_ODD = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}
 
 
 def _with_password(address: str, password: str) -> str:

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from edgeagent.attention import Attention
 from edgeagent.errors import CameraError
 from edgeagent.sources.gop import Gop
-from edgeagent.sources.video_address import Input, options_of
+from edgeagent.sources.video_address import Input, oddity_of, options_of
 
 SLICE_S = 0.5
 """A wait for a live camera is cut into slices so long, to look whether it should end. A slice that
@@ -100,6 +100,8 @@ class Reader:
 
     def _open(self) -> InputContainer:
         source = self._source
+        if odd := oddity_of(source):
+            raise self._error(f"is {odd}, neither a file nor a device; give the path of a video")
         # Only a live input may be slow; SLICE_S bounds a read, the stall deadline an opening.
         timeout = (self._stall_s, SLICE_S) if source.live else None
         try:
