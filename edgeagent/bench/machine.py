@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from edgeagent import edgetpu
+from edgeagent.sysfs import number_of, text_of
 
 _THROTTLED = {
     0: "under-voltage",
@@ -57,14 +58,14 @@ class Machine:
     @property
     def governor(self) -> str:
         """Who chooses the clock's rate; several where cores differ."""
-        found = (_text(p) for p in self._cores("cpufreq/scaling_governor"))
+        found = (text_of(p) for p in self._cores("cpufreq/scaling_governor"))
         return ", ".join(sorted(set(found) - {""}))
 
     @property
     def mhz_range(self) -> tuple[int, int] | None:
         """Lowest and highest rate that a core may be given."""
-        low = [_number(p) for p in self._cores("cpufreq/scaling_min_freq")]
-        high = [_number(p) for p in self._cores("cpufreq/scaling_max_freq")]
+        low = [number_of(p) for p in self._cores("cpufreq/scaling_min_freq")]
+        high = [number_of(p) for p in self._cores("cpufreq/scaling_max_freq")]
         khz = [n for n in low + high if n is not None]
         return (min(khz) // 1000, max(khz) // 1000) if khz else None
 
@@ -81,18 +82,18 @@ class Machine:
 
     def _soc_c(self) -> float | None:
         zones = (self.sysfs / "class/thermal").glob("thermal_zone*/temp")
-        milli_c = [n for n in map(_number, zones) if n is not None]
+        milli_c = [n for n in map(number_of, zones) if n is not None]
         return max(milli_c) / 1000 if milli_c else None
 
     def _mhz(self) -> int | None:
-        khz = [n for n in map(_number, self._cores("cpufreq/scaling_cur_freq")) if n is not None]
+        khz = [n for n in map(number_of, self._cores("cpufreq/scaling_cur_freq")) if n is not None]
         return sum(khz) // len(khz) // 1000 if khz else None
 
     def _cores(self, name: str) -> list[Path]:
         return sorted((self.sysfs / "devices/system/cpu").glob(f"cpu[0-9]*/{name}"))
 
     def _kb(self, file: str, name: str) -> int:
-        lines = (line.split() for line in _text(self.proc / file).splitlines())
+        lines = (line.split() for line in text_of(self.proc / file).splitlines())
         return next((int(words[1]) for words in lines if words[:1] == [f"{name}:"]), 0)
 
     def _throttled(self) -> tuple[str, ...]:
@@ -123,15 +124,3 @@ def decode_throttled(text: str) -> tuple[str, ...]:
         if bits >> (bit + _SINCE_START) & 1 and word not in now
     ]
     return (*now, *before)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.removeprefix("-").isdecimal() else None

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgeagent.sysfs import number_of, text_of
+
 Kind = Literal["usb", "pci"]
 
 LIBRARY = "libedgetpu.so.1"
@@ -116,7 +118,7 @@ def find_devices(sysfs: Path = Path("/sys"), dev: Path = Path("/dev")) -> list[D
 
 def board(sysfs: Path = Path("/sys")) -> str:
     """Return the board's name, ``Raspberry Pi 5 Model B Rev 1.0``; "" where it has none."""
-    return _text(sysfs / "firmware/devicetree/base/model").rstrip("\0")
+    return text_of(sysfs / "firmware/devicetree/base/model").rstrip("\0")
 
 
 def _on_usb(sysfs: Path, dev: Path) -> list[Device]:
@@ -127,7 +129,7 @@ def _on_usb(sysfs: Path, dev: Path) -> list[Device]:
 
 
 def _usb(index: int, ids: str, place: Path, dev: Path) -> Device:
-    number, bus = (_number(place / name) for name in ("devnum", "busnum"))
+    number, bus = (number_of(place / name) for name in ("devnum", "busnum"))
     node = dev / f"bus/usb/{bus:03}/{number:03}" if None not in (bus, number) else None
     return Device(
         "usb",
@@ -135,7 +137,7 @@ def _usb(index: int, ids: str, place: Path, dev: Path) -> Device:
         place.name,
         ids,
         _node(node) if node else None,
-        speed_mbps=_number(place / "speed"),
+        speed_mbps=number_of(place / "speed"),
         number=number,
     )
 
@@ -154,7 +156,7 @@ def _on_pci(sysfs: Path, dev: Path) -> list[Device]:
 
 def _driven(sysfs: Path, dev: Path) -> Iterator[tuple[str, Device]]:
     for index, place in enumerate(_entries(sysfs / "class/apex")):
-        milli_c = _number(place / "temp")
+        milli_c = number_of(place / "temp")
         temp_c = None if milli_c is None else milli_c / 1000
         address = (place / "device").resolve().name
         yield address, Device("pci", index, place.name, PCI, _node(dev / place.name), temp_c=temp_c)
@@ -176,20 +178,7 @@ _SPLIT = re.compile(r"(\d+)")
 
 
 def _ids(place: Path, vendor: str, product: str) -> str:
-    return ":".join(_text(place / name).removeprefix("0x") for name in (vendor, product))
-
-
-def _text(path: Path) -> str:
-    """Return a sysfs file's one line, "" where the device has gone meanwhile or has no such."""
-    try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.removeprefix("-").isdecimal() else None
+    return ":".join(text_of(place / name).removeprefix("0x") for name in (vendor, product))
 
 
 def _node(path: Path) -> Node | None:
