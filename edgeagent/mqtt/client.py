@@ -30,10 +30,22 @@ def make_client(config: MqttConfig, words: Words) -> Client:
     Raises:
         CredentialError: a password, key or certificate will not do.
     """
+    client = plain_client(config, words.client_id)
+    client.will_set(f"{words.prefix}/status", words.status("offline"), qos=1, retain=True)
+    client.max_inflight_messages_set(config.inflight + 2)
+    return client
+
+
+def plain_client(config: MqttConfig, client_id: str) -> Client:
+    """Return a client with credentials and encryption, and no will.
+
+    Raises:
+        CredentialError: a password, key or certificate will not do.
+    """
     is_v5 = config.protocol == "5"
     client = Client(
         CallbackAPIVersion.VERSION2,
-        client_id=words.client_id,
+        client_id=client_id,
         protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
         clean_session=None if is_v5 else True,
         reconnect_on_failure=False,
@@ -45,15 +57,18 @@ def make_client(config: MqttConfig, words: Words) -> Client:
         client.username_pw_set(config.username, read_secret(config.password_file).reveal())
     if config.tls:
         client.tls_set_context(tls_context(config))
-    client.will_set(f"{words.prefix}/status", words.status("offline"), qos=1, retain=True)
-    client.max_inflight_messages_set(config.inflight + 2)
     client.connect_timeout = config.connect_s
     return client
 
 
+def port_of(config: MqttConfig) -> int:
+    """Return the port to connect to: the one set, else the usual one."""
+    return config.port or (8883 if config.tls else 1883)
+
+
 def begin(client: Client, config: MqttConfig, client_id: str) -> threading.Thread | None:
     """Begin to connect; return the client's thread, None if it has ended already."""
-    port = config.port or (8883 if config.tls else 1883)
+    port = port_of(config)
     before = set(threading.enumerate())
     if config.protocol == "5":
         client.connect_async(config.host, port, config.keepalive_s, clean_start=True)

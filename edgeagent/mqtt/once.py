@@ -5,14 +5,12 @@ Neither birth nor will: those are the agent's, and so is its client id.
 
 import time
 
-from paho.mqtt.client import Client, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.client import MQTTMessageInfo
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeagent.config import MqttConfig
-from edgeagent.credentials import read_secret
 from edgeagent.errors import LinkError
-from edgeagent.tls import tls_context
+from edgeagent.mqtt.client import plain_client, port_of
 
 LOOK_S = 0.2
 """How often it is looked whether the broker has refused us meanwhile."""
@@ -35,20 +33,23 @@ def publish_once(
         LinkError: the broker was not reached, or did not take it in time.
     """
     refused: list[str] = []
-    client = _client(config, client_id, refused)
-    port = config.port or (8883 if config.tls else 1883)
+    client, port = plain_client(config, client_id), port_of(config)
+    client.on_connect = lambda *told: _note(told[3], refused)
+    why = f"no acknowledgement within {within_s:g} s"
+    taken = False
     try:
         client.connect(config.host, port, config.keepalive_s)
         client.loop_start()
         taken = _wait(client.publish(topic, payload, qos=1), refused, within_s)
     except (OSError, ValueError, RuntimeError) as error:
-        raise LinkError(f"{config.host}:{port}: {topic} was not published: {error}") from error
+        why = str(error)
     finally:
         client.disconnect()
         client.loop_stop()
     if not taken:
-        why = refused[0] if refused else f"no acknowledgement within {within_s:g} s"
-        raise LinkError(f"{config.host}:{port}: the broker did not take {topic}: {why}")
+        # A broker that is quick to refuse has hung up before paho takes the message.
+        why = refused[0] if refused else why
+        raise LinkError(f"{config.host}:{port}: {topic} was not published: {why}")
 
 
 def _wait(sent: MQTTMessageInfo, refused: list[str], within_s: float) -> bool:
@@ -56,26 +57,6 @@ def _wait(sent: MQTTMessageInfo, refused: list[str], within_s: float) -> bool:
     while not (sent.is_published() or refused) and time.monotonic() < end_s:
         sent.wait_for_publish(LOOK_S)
     return sent.is_published()
-
-
-def _client(config: MqttConfig, client_id: str, refused: list[str]) -> Client:
-    version = MQTTProtocolVersion.MQTTv5 if config.protocol == "5" else MQTTProtocolVersion.MQTTv311
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=client_id,
-        protocol=version,
-        transport="websockets" if config.websocket else "tcp",
-    )
-    if config.websocket:
-        client.ws_set_options(config.websocket)
-    if config.username:
-        client.username_pw_set(config.username, read_secret(config.password_file).reveal())
-    if config.tls:
-        client.tls_set_context(tls_context(config))
-    client.connect_timeout = config.connect_s
-
-    client.on_connect = lambda *told: _note(told[3], refused)
-    return client
 
 
 def _note(answer: ReasonCode, refused: list[str]) -> None:

@@ -13,9 +13,11 @@ import msgspec
 import pytest
 
 from edgeagent.config import MqttConfig
+from edgeagent.errors import LinkError
 from edgeagent.findings import Notice
 from edgeagent.link import Ack
 from edgeagent.mqtt import MqttLink, Words
+from edgeagent.mqtt.once import publish_once
 from scripts.benches.fire.proxy import Proxy
 
 from .conftest import Broker, Brokers, Ear, free_port, until
@@ -158,6 +160,16 @@ def test_a_password_comes_from_its_file_and_a_wrong_one_is_told(
         assert until(lambda: told)
         assert "refused us: Not authorized" in told[0].why
         assert not link.up
+
+
+def test_one_message_goes_out_with_the_same_credentials_and_a_refusal_is_told(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    broker = with_password(brokers(PASSWORDS))
+    right, wrong = secret_file(tmp_path, "hunter2"), secret_file(tmp_path, "sesame")
+    publish_once(at(broker, username="door", password_file=right), "once", "bench", b"{}")
+    with pytest.raises(LinkError, match=r"bench was not published: Not authorized"):
+        publish_once(at(broker, username="door", password_file=wrong), "once", "bench", b"{}")
 
 
 def test_a_message_the_broker_does_not_allow_is_not_taken(brokers: Brokers, tmp_path: Path) -> None:
