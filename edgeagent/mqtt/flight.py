@@ -1,0 +1,55 @@
+"""The messages on their way on one connection, and what the broker has said to each."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from edgeagent.link import Ack
+
+
+class Flight:
+    """All by the publisher's thread, but for `answered`, which is the client library's."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._tokens: dict[int, int | None] = {}
+        self._acks: list[Ack] = []
+        self._answers: deque[tuple[int, int]] = deque()
+        self._heard_s = now_s()
+
+    def __len__(self) -> int:
+        """Return how many are on their way."""
+        return len(self._tokens)
+
+    def leaves(self, packet_id: int, token: int | None) -> None:
+        """Note what was sent; what has no ``token`` counts in the window, and no more."""
+        if not self._tokens:
+            self._heard_s = self._now_s()
+        self._tokens[packet_id] = token
+
+    def stays(self, token: int, code: int) -> None:
+        """Note what was not sent for ``code``, as if the broker had said so."""
+        self._acks.append(Ack(token, code))
+
+    def answered(self, packet_id: int, code: int) -> None:
+        """Take in what the broker said; any thread, and without a lock."""
+        self._answers.append((packet_id, code))
+
+    def heard(self) -> None:
+        """Note that the broker lives."""
+        self._heard_s = self._now_s()
+
+    def landed(self) -> list[Ack]:
+        """Return what the broker said since the last call."""
+        acks, self._acks = self._acks, []
+        while self._answers:
+            packet_id, code = self._answers.popleft()
+            token = self._tokens.pop(packet_id, None)
+            if token is not None:
+                acks.append(Ack(token, code))
+        return acks
+
+    @property
+    def silent_s(self) -> float:
+        """How long something has been on its way with no word from the broker at all."""
+        return self._now_s() - self._heard_s if self._tokens else 0.0

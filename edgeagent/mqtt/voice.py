@@ -1,0 +1,84 @@
+"""What a connection says for the device itself: birth, news of it, answers to orders, farewell."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from paho.mqtt.client import Client, MQTTMessageInfo
+from paho.mqtt.enums import MQTTErrorCode
+
+from edgeagent.link import Order
+from edgeagent.mqtt.client import Words
+from edgeagent.mqtt.orders import answer_properties
+from edgeagent.mqtt.terms import Terms
+
+_log = logging.getLogger(__name__)
+
+
+class Voice:
+    """Speaks through one paho client, one word at a time, when its connection lets it."""
+
+    def __init__(self, client: Client, words: Words, terms: Terms, is_v5: bool) -> None:
+        self.terms = terms
+        """What the broker takes; the connection knows when it has said so."""
+        self._client, self._words, self._is_v5 = client, words, is_v5
+        self._due: deque[Callable[[], int]] = deque()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to say."""
+        return bool(self._due)
+
+    def topic(self, name: str) -> str:
+        """Return the whole topic of ``name``."""
+        return f"{self._words.prefix}/{name}"
+
+    def add_birth(self) -> None:
+        """Have ``info``, then ``status`` said."""
+        self._due += [self._say_info, self._say_online]
+
+    def add_info(self) -> None:
+        """Have ``info`` said again, for what it says has changed; any thread may ask."""
+        self._due.append(self._say_info)
+
+    def add_answer(self, order: Order, payload: bytes) -> None:
+        """Have ``order`` answered; any thread may ask."""
+        self._due.append(partial(self._answer, order, payload))
+
+    def say_due(self) -> int:
+        """Say the next word that the broker would take; return its packet id, 0 for none."""
+        while self._due:
+            packet_id = self._due.popleft()()
+            if packet_id:
+                return packet_id
+        return 0
+
+    def say_status(self, state: str) -> MQTTMessageInfo | None:
+        """Say ``online`` or ``stopped``; None where the broker would not take it."""
+        return self._say("status", self._words.status(state))
+
+    def _say_online(self) -> int:
+        said = self.say_status("online")
+        return said.mid if said is not None else 0
+
+    def _say_info(self) -> int:
+        said = self._say("info", self._words.info())
+        return said.mid if said is not None else 0
+
+    def _say(self, name: str, payload: bytes) -> MQTTMessageInfo | None:
+        topic = self.topic(name)
+        if self.terms.is_too_large(topic, payload):
+            takes = f"the broker takes {self.terms.max_packet_bytes} bytes"
+            _log.warning("%s is not said: %s", name, takes)
+            return None
+        return self._client.publish(topic, payload, qos=1, retain=True)
+
+    def _answer(self, order: Order, payload: bytes) -> int:
+        properties = answer_properties(order, self._is_v5)
+        topic = order.reply_to or self.topic(f"res/{order.name}")
+        if self.terms.is_too_large(topic, order.correlation + payload):
+            _log.warning("an answer of %d bytes is more than the broker takes", len(payload))
+            return 0
+        sent = self._client.publish(topic, payload, qos=1, properties=properties)
+        return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else 0
