@@ -227,6 +227,9 @@ class EventsConfig(Section, frozen=True):
 class MqttConfig(Section, frozen=True):
     """[mqtt]: the one broker."""
 
+    profile: Annotated[str, part(
+        "What broker it is: settings left out are as it wants them, and those it would refuse are told.",
+        pattern="^(any|mosquitto|aws-iot|azure-event-grid|emqx|emqx-serverless|hivemq|hivemq-cloud)$")] = "any"
     host: Annotated[str, part("Name or address of the broker; empty: keep all in the outbox.")] = ""
     port: Annotated[int, part("0: 8883 with TLS, 1883 without.", "", ge=0, le=65535)] = 0
     tls: Annotated[bool, part("Encrypt, and verify the broker's certificate and name.")] = True
@@ -239,12 +242,17 @@ class MqttConfig(Section, frozen=True):
         pattern=r"^(/[!-~]{0,127})?$")] = ""
     cert_file: Annotated[str, part("Client certificate, PEM.")] = ""
     key_file: Annotated[str, part("Its key, PEM, or credential:NAME.")] = ""
-    username: Annotated[str, part("User at the broker.", max_length=256)] = ""
+    client_id: Annotated[str, part(
+        "The device's id at the broker, {device} is filled in; empty: made of the machine's id.",
+        pattern=r"^[A-Za-z0-9_{}:.-]{0,128}$")] = ""
+    username: Annotated[str, part("User at the broker; {device} is filled in.", max_length=256)] = ""
     password_file: Annotated[str, part("File with the password, or credential:NAME.")] = ""
     prefix: Annotated[str, part(
         "Topics begin with it; {site} and {device} are filled in.",
         pattern=r"^[A-Za-z0-9_{}/.-]{1,128}$")] = "edge/v1/{site}/{device}"
     protocol: Annotated[str, part('"5", and 3.1.1 where the broker knows no other; or "3.1.1".', pattern=r"^(5|3\.1\.1)$")] = "5"
+    retain: Annotated[bool, part(
+        "The broker keeps status and info for who comes later; false where it keeps nothing.")] = True
     keepalive_s: Annotated[int, part("Ping after so long without traffic.", "s", ge=5, le=3600)] = 60
     connect_s: Annotated[float, part("A connection not up by then is given up.", "s", ge=1, le=120)] = 15.0
     backoff_max_s: Annotated[float, part("Longest wait between attempts.", "s", ge=1, le=3600)] = 120.0

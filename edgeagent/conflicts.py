@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from edgeagent.brokers.faults import Fault, broker_faults
 from edgeagent.config import CameraConfig, Config, LineConfig, ZoneConfig
 from edgeagent.polygon import touches_itself
 
@@ -10,11 +11,6 @@ CELLS_PX = (0, 4, 8, 16)
 SOURCES_WITH_ADDRESS = ("video", "images")
 MIN_DEADLINE_S = 0.1
 """A model the Edge TPU takes at all takes less than this on it."""
-MAX_SLASHES = 7
-"""AWS IoT Core's limit on a topic (AWS service quotas); ours add at most three to the prefix."""
-
-Fault = tuple[str, str]
-"""The path of a setting, and what is wrong with it."""
 
 
 def conflicts(config: Config) -> Iterator[Fault]:
@@ -82,10 +78,12 @@ def _mqtt_faults(config: Config) -> Iterator[Fault]:
         yield "mqtt.key_file", "a client certificate needs both cert_file and key_file"
     if mqtt.alpn and not mqtt.tls:
         yield "mqtt.alpn", "is part of the TLS handshake; it needs tls = true"
+    if unknown := set(re.findall(r"{(.*?)}", mqtt.client_id)) - {"device"}:
+        yield "mqtt.client_id", f"{{{unknown.pop()}}} is not {{device}}"
     if unknown := set(re.findall(r"{(.*?)}", mqtt.prefix)) - {"site", "device"}:
         yield "mqtt.prefix", f"{{{unknown.pop()}}} is neither {{site}} nor {{device}}"
-    elif mqtt.prefix.count("/") + 3 > MAX_SLASHES:
-        yield "mqtt.prefix", f"{mqtt.prefix!r} has more than {MAX_SLASHES - 3} slashes"
+    else:
+        yield from broker_faults(config)
 
 
 def _one_camera_faults(camera: CameraConfig, path: str) -> Iterator[Fault]:

@@ -10,8 +10,10 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 from msgspec import inspect
 
+from edgeagent.brokers import filled
+from edgeagent.brokers.faults import Fault
 from edgeagent.config import Config, Reload
-from edgeagent.conflicts import Fault, conflicts
+from edgeagent.conflicts import conflicts
 from edgeagent.errors import ConfigError
 from edgeagent.manifest import did_you_mean
 
@@ -70,7 +72,8 @@ def parse(table: Table, name: str = "settings", text: str = "") -> Config:
     """
     faults: list[Fault] = []
     # What is right is kept, so that faults between settings are found in the same go.
-    config = msgspec.convert(_clean(Config, table, "", faults), Config)
+    good = dict(_clean(Config, table, "", faults))
+    config = msgspec.convert({**good, "mqtt": filled(good.get("mqtt", {}))}, Config)
     known = {path for path, _ in faults}
     faults.extend(fault for fault in conflicts(config) if fault[0] not in known)
     if faults:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeagent import __version__
+from edgeagent.brokers import personal
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.commands import Commands, Deed
 from edgeagent.config import Config
@@ -91,14 +92,14 @@ class Uplink:
     def _new_link(self, config: Config) -> Link:
         if not config.mqtt.host:
             return NoLink()
-        device = config.device_name
+        device, mqtt = config.device_name, personal(config)
         words = Words(
-            config.mqtt.prefix.format(site=config.site, device=device),
-            client_id(self._state),
+            mqtt.prefix,
+            mqtt.client_id or client_id(self._state),
             status=lambda state: status_json(device, state, self._clock.wall_ms()),
             info=lambda: info_json(self._facts()),
         )
-        return MqttLink(config.mqtt, words, self._tell)
+        return MqttLink(mqtt, words, self._tell)
 
     def _facts(self) -> dict[str, Any]:
         """Return what this device is, for ``info``."""

@@ -38,3 +38,31 @@ def test_silence_counts_from_the_first_message_after_a_rest() -> None:
     flight.heard()
     clock.now_s += 1
     assert flight.silent_s == 1
+
+
+def test_a_message_that_is_passed_over_is_noticed_until_it_is_answered() -> None:
+    clock = Clock()
+    flight = Flight(clock)
+    for packet_id in (1, 2, 3):
+        flight.leaves(packet_id, packet_id)
+    flight.answered(2, 0)
+    flight.landed()
+    clock.now_s += 20
+    flight.answered(3, 0)
+    flight.landed()
+    assert flight.passed_over_s == 20
+    flight.answered(1, 0)
+    flight.landed()
+    assert flight.passed_over_s == 0
+
+
+def test_answers_in_order_pass_nobody_over_however_slow_they_come() -> None:
+    clock = Clock()
+    flight = Flight(clock)
+    for packet_id in range(1, 6):
+        flight.leaves(packet_id, packet_id)
+    for packet_id in range(1, 6):
+        clock.now_s += 25
+        flight.answered(packet_id, 0)
+        flight.landed()
+        assert flight.passed_over_s == 0

@@ -23,6 +23,7 @@ from edgeagent.bench.river import Progress
 from edgeagent.bench.show import compared, table
 from edgeagent.bench.swap import swap
 from edgeagent.bench.verdict import together
+from edgeagent.brokers import personal
 from edgeagent.cli.amounts import duration_ms, share
 from edgeagent.cli.progress import Shown
 from edgeagent.cli.replay import chosen_config
@@ -192,7 +193,6 @@ def _keep(options: argparse.Namespace, made: Report) -> None:
 
 
 def _publish(options: argparse.Namespace, config: Config, made: Report) -> None:
-    device = config.device_name
-    prefix = config.mqtt.prefix.format(site=config.site, device=device)
-    who = f"{client_id(options.state or state_folder())}-bench"
-    publish_once(config.mqtt, who, f"{prefix}/{TOPIC}", message(made, device))
+    mqtt = personal(config)
+    who = f"{mqtt.client_id or client_id(options.state or state_folder())}-bench"
+    publish_once(mqtt, who, f"{mqtt.prefix}/{TOPIC}", message(made, config.device_name))

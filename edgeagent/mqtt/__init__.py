@@ -15,11 +15,10 @@ from edgeagent.link import Ack, Hear, Order
 from edgeagent.mqtt.backoff import Backoff
 from edgeagent.mqtt.client import Words
 from edgeagent.mqtt.connection import STOP_S, Connection
+from edgeagent.mqtt.reasons import RETAIN_NOT_SUPPORTED, UNSUPPORTED_VERSION
 
 _log = logging.getLogger(__name__)
 
-UNSUPPORTED_VERSION = 132
-"""Reason code 0x84, Unsupported protocol version; paho's, too, for a broker's of before MQTT 5."""
 LOOK_S = 0.5
 """How often the link's thread looks whether its connection is still alive."""
 
@@ -134,11 +133,14 @@ class MqttLink:
         return connection.why, connection.code
 
     def _fall_back(self, code: int) -> str:
-        """Go on with MQTT 3.1.1 where the broker knows no other; return what to say of it."""
-        if code != UNSUPPORTED_VERSION or self._config.protocol != "5":
-            return ""
-        self._config = msgspec.structs.replace(self._config, protocol="3.1.1")
-        return "; MQTT 3.1.1 is tried"
+        """Go on with what the broker knows where it refused more; return what to say of it."""
+        if code == UNSUPPORTED_VERSION and self._config.protocol == "5":
+            self._config = msgspec.structs.replace(self._config, protocol="3.1.1")
+            return "; MQTT 3.1.1 is tried"
+        if code == RETAIN_NOT_SUPPORTED and self._config.retain:
+            self._config = msgspec.structs.replace(self._config, retain=False)
+            return "; nothing is retained from now on"
+        return ""
 
     def _say_lost(self, why: str) -> None:
         _log.info("link: %s", why)

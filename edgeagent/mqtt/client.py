@@ -14,7 +14,7 @@ from edgeagent.tls import tls_context
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the link says for the device itself: retained, at QoS 1, outside the outbox."""
+    """What the link says for the device itself: at QoS 1, outside the outbox; retained or not."""
 
     prefix: str
     """All topics begin with it: ``edge/v1/home/door``."""
@@ -31,7 +31,8 @@ def make_client(config: MqttConfig, words: Words) -> Client:
         CredentialError: a password, key or certificate will not do.
     """
     client = plain_client(config, words.client_id)
-    client.will_set(f"{words.prefix}/status", words.status("offline"), qos=1, retain=True)
+    will = words.status("offline")
+    client.will_set(f"{words.prefix}/status", will, qos=1, retain=config.retain)
     client.max_inflight_messages_set(config.inflight + 2)
     return client
 

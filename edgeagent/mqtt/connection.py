@@ -20,6 +20,7 @@ from edgeagent.link import TOO_LARGE, Ack, Hear, Order
 from edgeagent.mqtt.client import Words, begin, make_client
 from edgeagent.mqtt.flight import Flight
 from edgeagent.mqtt.orders import order_of, subscribe
+from edgeagent.mqtt.reasons import explained
 from edgeagent.mqtt.terms import terms_of
 from edgeagent.mqtt.voice import Voice
 from edgeagent.tls import explain
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 ACK_S = 30.0
 """Messages on their way and no word from the broker for so long: the connection is dead."""
+PASSED_OVER = "a message was passed over: later ones were acknowledged, it was not, for"
+SLOWER = "brokers drop what comes too fast; see mqtt.profile and mqtt.backlog_per_s"
 STOP_S = 1.0
 """Longest wait for the last words' acknowledgement, and for paho's thread to end."""
 
@@ -90,7 +93,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._end(reason.value, f"the broker refused us: {reason}")
+            self._end(reason.value, f"the broker refused us: {explained(reason)}")
             return
         self._voice.terms = self._voice.terms.narrowed(properties)
         self._voice.add_birth()
@@ -156,7 +159,7 @@ class Connection:
     ) -> None:
         is_told = flags.is_disconnect_packet_from_server or reason.getName() != "Unspecified error"
         cut = f"the connection was cut{self._trouble}"
-        self._end(reason.value, f"the connection ended: {reason}" if is_told else cut)
+        self._end(reason.value, f"the connection ended: {explained(reason)}" if is_told else cut)
 
     def _on_log(self, client: Client, data: object, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
@@ -225,6 +228,8 @@ class Connection:
             self._end(0, "the client library's thread died")
         elif self._flight.silent_s > ACK_S:
             self._end(0, f"no acknowledgement for {ACK_S:g} s")
+        elif self._flight.passed_over_s > ACK_S:
+            self._end(0, f"{PASSED_OVER} {ACK_S:g} s; {SLOWER}")
         return self.is_up
 
     def say_stopped(self) -> None:

@@ -16,6 +16,7 @@ class Flight:
         self._acks: list[Ack] = []
         self._answers: deque[tuple[int, int]] = deque()
         self._heard_s = now_s()
+        self._passed_s: float | None = None
 
     def __len__(self) -> int:
         """Return how many are on their way."""
@@ -44,10 +45,28 @@ class Flight:
         acks, self._acks = self._acks, []
         while self._answers:
             packet_id, code = self._answers.popleft()
+            self._look_for_gap(packet_id)
             token = self._tokens.pop(packet_id, None)
             if token is not None:
                 acks.append(Ack(token, code))
         return acks
+
+    def _look_for_gap(self, packet_id: int) -> None:
+        """Note since when later messages have been answered, and the oldest has not."""
+        if packet_id == next(iter(self._tokens), None):
+            self._passed_s = None
+        elif packet_id in self._tokens and self._passed_s is None:
+            self._passed_s = self._now_s()
+
+    @property
+    def passed_over_s(self) -> float:
+        """How long the oldest has been without an answer since a later one had its own.
+
+        Answers come in the order of the messages [MQTT-4.6.0-2], but for brokers that discard
+        without a word what comes too fast (AWS IoT Core does): without this it would hold its
+        place in the window until the connection ends.
+        """
+        return 0.0 if self._passed_s is None else self._now_s() - self._passed_s
 
     @property
     def silent_s(self) -> float:

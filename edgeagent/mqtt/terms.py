@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from paho.mqtt.properties import Properties
 
+from edgeagent.brokers import profile_of
 from edgeagent.config import MqttConfig
 
 HEADER_BYTES = 16
@@ -18,11 +19,15 @@ class Terms:
     """Messages on their way at once."""
     max_packet_bytes: int = 0
     """0: as large as MQTT allows."""
+    retains: bool = True
+    """What is said for the device itself is kept for who comes later."""
 
     def narrowed(self, said: Properties | None) -> "Terms":
         """Return these terms as the properties of a CONNACK narrow them (MQTT 5.0, 3.2.2.3)."""
         window = min(self.window, getattr(said, "ReceiveMaximum", self.window))
-        return Terms(max(1, window), getattr(said, "MaximumPacketSize", self.max_packet_bytes))
+        sizes = {self.max_packet_bytes, getattr(said, "MaximumPacketSize", 0)} - {0}
+        retains = self.retains and bool(getattr(said, "RetainAvailable", 1))
+        return Terms(max(1, window), min(sizes, default=0), retains)
 
     def is_too_large(self, topic: str, payload: bytes) -> bool:
         """Whether the broker would hang up on such a message."""
@@ -32,4 +37,4 @@ class Terms:
 
 def terms_of(config: MqttConfig) -> Terms:
     """Return what may be taken for granted before the broker has said anything."""
-    return Terms(config.inflight)
+    return Terms(config.inflight, profile_of(config).max_packet_bytes, config.retain)

@@ -72,7 +72,7 @@ class Voice:
             takes = f"the broker takes {self.terms.max_packet_bytes} bytes"
             _log.warning("%s is not said: %s", name, takes)
             return None
-        return self._client.publish(topic, payload, qos=1, retain=True)
+        return self._client.publish(topic, payload, qos=1, retain=self.terms.retains)
 
     def _answer(self, order: Order, payload: bytes) -> int:
         properties = answer_properties(order, self._is_v5)
