@@ -23,10 +23,16 @@ UNSPECIFIED = 128
 class Bench:
     """A publisher between an outbox and a link in memory."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None, **config: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        folder: Path,
+        link: MemoryLink | None = None,
+        clock: Clock | None = None,
+        **config: Any,  # noqa: ANN401
+    ) -> None:
         self.clock = ManualClock()
         self.health = Health()
-        self.link = MemoryLink()
+        self.link = link or MemoryLink()
         used = clock or self.clock
         self.box = Outbox.open(folder, BOOT, OutboxConfig(), lambda _: None, used)
         encode = json_letters(self.box, "door", used, "kernel01")
@@ -120,6 +126,41 @@ def test_the_backlog_keeps_to_its_pace_with_live_events_and_without(tmp_path: Pa
     assert 40 <= len([seq for seq in bench.seqs if seq < 100]) <= 50
     bench.steps(100, seconds=0.1)
     assert sorted(bench.seqs) == list(range(120))
+    bench.box.close()
+
+
+@pytest.mark.parametrize(("profile", "most"), [("aws-iot", 90), ("emqx-serverless", 9)])
+def test_live_events_and_backlog_together_stay_below_what_the_broker_takes(
+    profile: str, most: int, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path / "box", profile=profile)
+    bench.put(200)
+    bench.link.come_up()
+    for _ in range(4):
+        before = len(bench.seqs)
+        for _ in range(20):
+            bench.put(10)
+            bench.steps(5, 0.01)
+        assert most * 0.7 < len(bench.seqs) - before <= most
+    bench.steps(3000, 0.1)
+    assert sorted(bench.seqs) == list(range(1000))
+    assert bench.box.depth == 0
+    bench.box.close()
+
+
+def test_what_was_not_sent_for_want_of_room_keeps_its_turn(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "box", MemoryLink(window=1), profile="emqx-serverless")
+    bench.put(3)
+    bench.link.hold()
+    bench.link.come_up()
+    bench.steps(3)
+    assert bench.seqs == [0]
+    bench.link.answer()
+    bench.steps(3)
+    assert bench.seqs == [0, 1]
+    bench.link.answer()
+    bench.steps(3)
+    assert bench.seqs == [0, 1]
     bench.box.close()
 
 
@@ -269,7 +310,7 @@ def test_a_full_window_of_the_link_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_put_wakes_the_thread_that_sends(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "box", SystemClock())
+    bench = Bench(tmp_path / "box", clock=SystemClock())
     bench.link.come_up()
     stop = threading.Event()
     thread = threading.Thread(target=bench.publisher.run, args=(stop,))
@@ -288,7 +329,7 @@ def test_a_put_wakes_the_thread_that_sends(tmp_path: Path) -> None:
 
 
 def test_a_stop_sends_what_is_left_within_its_limit(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "box", SystemClock(), backlog_per_s=1.0)
+    bench = Bench(tmp_path / "box", clock=SystemClock(), backlog_per_s=1.0)
     bench.put(500)
     assert not bench.publisher.drain(5.0)
     bench.link.come_up()

@@ -140,7 +140,7 @@ class Publisher:
             return IDLE_S
         if self._lanes.waiting or self._again_s is not None:
             return 0.2
-        is_paced = self._lanes.has_backlog and self._has_room()
+        is_paced = self._lanes.is_paced and self._has_room()
         return min(self._lanes.pause_s, IDLE_S) if is_paced else IDLE_S
 
     def _has_room(self) -> bool:

@@ -4,9 +4,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from edgeagent.brokers import profile_of
 from edgeagent.config import MqttConfig
 from edgeagent.outbox import Cursor, Letter, Outbox
 from edgeagent.rate import Bucket
+
+STEADY, BURST = 0.7, 0.2
+"""Shares of what the broker takes a second, on average and at once: together they never exceed
+it in any second, and a tenth is left for what the link itself says."""
 
 
 class Parcel(NamedTuple):
@@ -29,6 +34,7 @@ class Lanes:
         self._live: deque[Parcel] = deque()
         self._backlog: deque[Parcel] = deque()
         self._retries: deque[tuple[float, Parcel]] = deque()
+        self._has_turn = False
         self.retune(config)
         self.rewind()
 
@@ -36,8 +42,8 @@ class Lanes:
         """Take over the window and the backlog's pace."""
         self._window = config.inflight
         self._pace = Bucket(config.backlog_per_s, burst=config.inflight)
-        self.pause_s = 1.0 / config.backlog_per_s
-        """How long the backlog's turn takes to come."""
+        most_per_s = profile_of(config).publish_per_s
+        self._limit = Bucket(STEADY * most_per_s, BURST * most_per_s) if most_per_s else None
 
     def rewind(self) -> None:
         """Begin anew: all that is stored and not acknowledged now is backlog."""
@@ -56,9 +62,19 @@ class Lanes:
         return len(self._retries)
 
     @property
-    def has_backlog(self) -> bool:
-        """Letters of the backlog are at hand, and wait for their turn."""
-        return bool(self._backlog)
+    def is_paced(self) -> bool:
+        """Letters are at hand, and wait for their turn."""
+        return bool(self._backlog) or not self._may_go
+
+    @property
+    def pause_s(self) -> float:
+        """How long the next turn takes to come."""
+        slow = self._pace if self._may_go or self._limit is None else self._limit
+        return 1.0 / slow.per_s
+
+    @property
+    def _may_go(self) -> bool:
+        return self._limit is None or self._has_turn
 
     def retry(self, parcel: Parcel, due_s: float) -> None:
         """Let a refused letter come by again at ``due_s`` (monotonic seconds)."""
@@ -68,6 +84,7 @@ class Lanes:
         """Take back what could not be sent now: it is the first of its lane."""
         (self._backlog if parcel.hist else self._live).appendleft(parcel)
         self._is_paid |= parcel.hist
+        self._has_turn = True
 
     def next(self, now_s: float, flying: Iterable[Parcel], is_capped: bool) -> Parcel | None:
         """Return what is to be sent now, None if nothing is.
@@ -77,6 +94,14 @@ class Lanes:
             flying: what is on its way already, and is not to be sent a second time.
             is_capped: hold the backlog to its pace.
         """
+        if self._limit is not None and not self._has_turn:
+            self._has_turn = self._limit.take(now_s)
+        parcel = self._first(now_s, flying, is_capped) if self._may_go else None
+        if parcel is not None:
+            self._has_turn = False
+        return parcel
+
+    def _first(self, now_s: float, flying: Iterable[Parcel], is_capped: bool) -> Parcel | None:
         if self._retries and self._retries[0][0] <= now_s:
             return self._retries.popleft()[1]
         if not self._live:
