@@ -1,6 +1,7 @@
 """What follows from the name of a broker, and what goes against it."""
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -147,12 +148,16 @@ def test_what_the_broker_would_refuse_is_told_with_its_cure(
 
 
 def test_all_that_is_wrong_is_told_at_once_and_where() -> None:
-    text = (
-        '[mqtt]\nprofile = "aws-iot"\nhost = "192.0.2.1"\ntls = false\nport = 1883\ninflight = 500'
-    )
-    table = {"profile": "aws-iot", "host": "192.0.2.1", "tls": False, "port": 1883, "inflight": 500}
+    text = """\
+[mqtt]
+profile = "aws-iot"
+host = "192.0.2.1"
+tls = false
+port = 1883
+inflight = 500
+"""
     with pytest.raises(ConfigError) as caught:
-        parse({"mqtt": table}, "edge.toml", text)
+        parse(tomllib.loads(text), "edge.toml", text)
     told = [fault.split(": ")[:2] for fault in caught.value.faults]
     assert told == [
         ["edge.toml:4", "mqtt.tls"],

@@ -23,7 +23,7 @@ from edgeagent.mqtt.orders import order_of, subscribe
 from edgeagent.mqtt.reasons import explained
 from edgeagent.mqtt.terms import terms_of
 from edgeagent.mqtt.voice import Voice
-from edgeagent.tls import explain
+from edgeagent.tls import cure_of, explain
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ ACK_S = 30.0
 """Messages on their way and no word from the broker for so long: the connection is dead."""
 PASSED_OVER = "a message was passed over: later ones were acknowledged, it was not, for"
 SLOWER = "brokers drop what comes too fast; see mqtt.profile and mqtt.backlog_per_s"
+UNHEARD = " before the broker said a word; see mqtt.alpn, mqtt.client_id, and the account's policy"
 STOP_S = 1.0
 """Longest wait for the last words' acknowledgement, and for paho's thread to end."""
 
@@ -60,6 +61,7 @@ class Connection:
         self._hear = hear
         self._is_v5 = config.protocol == "5"
         self._trouble = ""
+        self._is_heard = False
         self._birth = 0
         self._flight = Flight()
         self.settled = threading.Event()
@@ -92,6 +94,7 @@ class Connection:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        self._is_heard = True
         if reason.is_failure:
             self._end(reason.value, f"the broker refused us: {explained(reason)}")
             return
@@ -158,12 +161,14 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         is_told = flags.is_disconnect_packet_from_server or reason.getName() != "Unspecified error"
-        cut = f"the connection was cut{self._trouble}"
+        cut = f"the connection was cut{self._trouble or ('' if self._is_heard else UNHEARD)}"
         self._end(reason.value, f"the connection ended: {explained(reason)}" if is_told else cut)
 
     def _on_log(self, client: Client, data: object, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
-            self._trouble = f" ({text})"
+            # In TLS 1.3 a client certificate is judged when the handshake is over for us.
+            cure = cure_of(text)
+            self._trouble = f" ({text})" + (f"; {cure}" if cure else "")
 
     def _on_publish(
         self,

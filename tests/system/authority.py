@@ -34,7 +34,7 @@ def missing() -> str:
 class Authority:
     """Signs certificates; all it makes lies in its folder, readable for the broker."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "test CA") -> None:
         folder.mkdir()
         self._folder = folder
         self.ca = folder / "ca.pem"
@@ -42,7 +42,7 @@ class Authority:
         (folder / "index").touch()
         (folder / "serial").write_text("01\n")
         self._run("req", "-x509", *KEY, "-days", "2", "-keyout", "ca.key", "-out", "ca.pem",
-                  "-subj", "/CN=test CA")  # fmt: skip
+                  "-subj", f"/CN={name}")  # fmt: skip
         self.ca.chmod(0o644)
 
     def sign(self, name: str, host: str = "IP:127.0.0.1", dates: tuple[str, str] = NOW) -> Path:
@@ -70,7 +70,12 @@ class Authority:
     def revoke(self, certificate: Path) -> Path:
         """Revoke it; return the list that says so."""
         self._ca("-revoke", certificate.name)
-        self._ca("-gencrl", "-out", "crl.pem")
+        return self.revocations()
+
+    def revocations(self, dates: tuple[str, str] | None = None) -> Path:
+        """Return the list of all that is revoked, as it is on the ``dates`` if there are any."""
+        bounds = ["-crl_lastupdate", dates[0], "-crl_nextupdate", dates[1]] if dates else []
+        self._ca("-gencrl", "-out", "crl.pem", *bounds)
         (self._folder / "crl.pem").chmod(0o644)
         return self._folder / "crl.pem"
 

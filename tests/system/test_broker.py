@@ -25,19 +25,24 @@ BOOT = "1-0badcafe"
 class Chain:
     """Outbox, publisher and link as the supervisor puts them together, and one who puts."""
 
-    def __init__(self, folder: Path, port: int, ca_file: str = "") -> None:
+    def __init__(
+        self, folder: Path, port: int, ca_file: str = "", config: MqttConfig | None = None
+    ) -> None:
+        """``config``: the whole of it, names filled in, instead of ``port`` and ``ca_file``."""
         self.clock, self.health = SystemClock(), Health()
         self.told: list[Notice] = []
         self.outbox = Outbox.open(folder, BOOT, OutboxConfig(), self.told.append)
-        config = MqttConfig(
+        config = config or MqttConfig(
             host="127.0.0.1",
+            prefix="edge/v1/home/pi",
             port=port,
             tls=bool(ca_file),
             ca_file=ca_file,
             connect_s=3.0,
             backoff_max_s=0.5,
         )
-        words = Words("edge/v1/home/pi", "a1b2", lambda s: f'{{"s":"{s}"}}'.encode(), lambda: b"{}")
+        who = config.client_id or "a1b2"
+        words = Words(config.prefix, who, lambda s: f'{{"s":"{s}"}}'.encode(), lambda: b"{}")
         self.link = MqttLink(config, words, self.told.append)
         encode = json_letters(self.outbox, "pi", self.clock, kernel_boot())
         self.publisher = Publisher(self.outbox, self.link, encode, self.clock, config, self.health)

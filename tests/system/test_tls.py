@@ -4,6 +4,7 @@ import gc
 import getpass
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ import msgspec
 import pytest
 
 from edgeagent.config import MqttConfig
+from edgeagent.errors import CredentialError
+from edgeagent.tls import tls_context
 
 from .authority import FAR_OFF, LONG_AGO, Authority, missing
 from .conftest import Broker, Brokers, Ear, free_port, until
@@ -59,8 +62,17 @@ Make = Callable[[Authority], Path]
 
 def revoked(authority: Authority) -> Path:
     certificate = authority.sign("gone")
-    listed = authority.revoke(certificate).read_text()
-    authority.ca.write_text(authority.ca.read_text() + listed)
+    authority.revoke(certificate)
+    authority.ca.write_text(
+        authority.ca.read_text() + authority.ca.with_name("crl.pem").read_text()
+    )
+    return certificate
+
+
+def listed(authority: Authority, revocations: Path) -> Path:
+    """Put a list into the file that the agent trusts; return a certificate that is not on it."""
+    certificate = authority.sign("good")
+    authority.ca.write_text(authority.ca.read_text() + revocations.read_text())
     return certificate
 
 
@@ -86,6 +98,14 @@ BAD: dict[str, tuple[Make, str]] = {
         "is of a CA unknown here; give that CA in mqtt.ca_file",
     ),
     "revoked": (revoked, "is revoked; the broker needs another one"),
+    "of a CA whose list is old": (
+        lambda a: listed(a, a.revocations(LONG_AGO)),
+        "cannot be looked up: the revocation list in mqtt.ca_file has expired; fetch",
+    ),
+    "of a CA whose list is of another": (
+        lambda a: listed(a, Authority(a.ca.parent / "third", "other CA").revocations()),
+        "is of a CA without a revocation list in mqtt.ca_file",
+    ),
 }
 
 
@@ -177,18 +197,53 @@ def test_tls_1_2_and_1_3_with_a_client_certificate(
     assert "u'door'" in (broker.folder / "mosquitto.log").read_text()
 
 
-def test_a_client_certificate_that_is_missing_or_revoked_is_told(
-    authority: Authority, brokers: Brokers
+OWN: dict[str, tuple[Callable[[Authority], dict[str, str]], str]] = {
+    "missing": (lambda _: {}, "the broker wants a client certificate; see mqtt.cert_file"),
+    "expired": (
+        lambda a: own(a.sign("late", dates=LONG_AGO)),
+        "the broker says that mqtt.cert_file has expired; renew it",
+    ),
+    "of a CA the broker does not know": (
+        lambda a: own(Authority(a.ca.parent / "second").sign("foreign")),
+        "the broker does not know the CA of mqtt.cert_file",
+    ),
+    "revoked": (
+        lambda a: own(a.ca.with_name("stolen.pem")),
+        "the broker says that mqtt.cert_file is revoked; get another one",
+    ),
+}
+
+
+@pytest.mark.parametrize("version", ["tlsv1.2", "tlsv1.3"])
+@pytest.mark.parametrize("kind", OWN)
+def test_a_client_certificate_that_will_not_do_is_told_with_its_cure(
+    kind: str, version: str, authority: Authority, brokers: Brokers
 ) -> None:
-    certificate = authority.sign("stolen")
-    listed = authority.revoke(certificate)
-    more = f"require_certificate true\ncrlfile {listed}\n"
+    listed = authority.revoke(authority.sign("stolen"))
+    more = f"require_certificate true\ntls_version {version}\ncrlfile {listed}\n"
     broker = serve(brokers, authority.sign("broker"), more)
-    for shown, why in (({}, "certificate required"), (own(certificate), "certificate revoked")):
-        with linked(at(broker, tls=True, ca_file=str(authority.ca), **shown)) as (link, told):
-            assert until(lambda: told)
-            assert not link.up
-            assert why in told[0].why.lower().replace("_", " "), told
+    make, why = OWN[kind]
+    with linked(at(broker, tls=True, ca_file=str(authority.ca), **make(authority))) as (link, told):
+        assert until(lambda: told)
+        assert not link.up
+        assert why in told[0].why
+
+
+def test_a_key_behind_a_passphrase_is_told_and_not_asked_for(authority: Authority) -> None:
+    certificate = authority.sign("door")
+    locked = certificate.with_name("locked.key")
+    key = ["-in", str(certificate.with_suffix(".key")), "-out", str(locked)]
+    cipher = ["-aes256", "-passout", "pass:hunter2"]
+    subprocess.run(["openssl", "pkey", *key, *cipher], check=True, capture_output=True)
+    locked.chmod(0o600)
+    config = MqttConfig(
+        host="localhost",
+        cert_file=str(certificate),
+        key_file=str(locked),
+        ca_file=str(authority.ca),
+    )
+    with pytest.raises(CredentialError, match=r"openssl pkey -in .*locked.key"):
+        tls_context(config)
 
 
 def test_the_brokers_name_and_the_protocol_asked_for_are_sent_ahead(authority: Authority) -> None:
