@@ -16,12 +16,14 @@ import pytest
 
 from edgeagent.brokers import personal
 from edgeagent.config import MqttConfig
+from edgeagent.mqtt import Words
 from edgeagent.settings import parse
 
 from .authority import Authority, missing
 from .cloud import NAME, Cloud, door
 from .conftest import Broker, Brokers, Ear, free_port, until
 from .test_broker import Chain
+from .test_link import answers, linked
 
 # paho does not close the socket of a failed handshake; it goes with the client, a little later.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -57,11 +59,10 @@ class Rig:
     alpn: str = ""
     takes_per_s: int = 0
     events: int = 40
-    settings: str = ""
 
     @property
     def toml(self) -> dict[str, object]:
-        return {"profile": self.profile} | ({"alpn": self.alpn} if self.alpn else {})
+        return {"profile": self.profile, "alpn": self.alpn}
 
 
 RIGS = {
@@ -150,7 +151,11 @@ def _broker(rig: Rig, brokers: Brokers) -> tuple[Broker, int]:
 
 def _config(rig: Rig, cloud: Cloud, authority: Authority) -> MqttConfig:
     """Return what an owner's file comes to."""
-    table = rig.toml | {"host": NAME, "port": cloud.port, "ca_file": str(authority.ca)}
+    table: dict[str, object] = rig.toml | {
+        "host": NAME,
+        "port": cloud.port,
+        "ca_file": str(authority.ca),
+    }
     if "certificate" in rig.login:
         shown = authority.sign("door")
         shown.with_suffix(".key").chmod(0o600)
@@ -189,3 +194,61 @@ def test_nothing_is_lost_at_a_broker_like(
     assert chain.health.counted("puback_total") == rig.events
     assert ground.cloud.dropped == 0
     assert {visit.client for visit in ground.cloud.visits} <= {ground.config.client_id or "a1b2"}
+
+
+WORDS = Words("edge/v1/home/door", "door", lambda _: b"{}", lambda: b"{}")
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+@pytest.mark.parametrize("name", ["aws-iot", "azure-event-grid", "emqx"])
+def test_what_is_larger_than_the_broker_takes_is_set_aside_and_the_link_lives(
+    name: str, protocol: str, brokers: Brokers, authority: Authority
+) -> None:
+    bytes_taken = {"aws-iot": 131072, "azure-event-grid": 524288, "emqx": 1048576}[name]
+    with standing(RIGS[name], brokers, authority) as ground:
+        # To MQTT 3.1.1 no broker says what it takes: the profile does.
+        config = msgspec.structs.replace(ground.config, protocol=protocol, retain=False)
+        with linked(config, WORDS) as (link, told):
+            assert until(lambda: link.up), told
+            assert link.publish("evt/yard", b"x" * bytes_taken, 5)
+            assert link.publish("evt/yard", b"{}", 6)
+            assert {ack.token: ack.taken for ack in answers(link, 2)} == {5: False, 6: True}
+            assert told == []
+    assert [len(sent.payload) for sent in ground.cloud.sent if "evt" in sent.topic] == [2]
+
+
+def test_a_broker_that_hangs_up_on_what_comes_too_fast_gets_all_in_the_end(
+    brokers: Brokers, authority: Authority, tmp_path: Path
+) -> None:
+    with standing(RIGS["hivemq-cloud"], brokers, authority) as ground:
+        ground.cloud.takes_per_s, ground.cloud.hangs_up = 30, True
+        chain = Chain(tmp_path / "outbox", 0, config=ground.config)
+        assert until(lambda: chain.link.up), chain.told
+        chain.put(60, 1e9)
+        assert until(lambda: chain.outbox.depth == 0, 30)
+        chain.close()
+        seqs = {said["seq"] for said in ground.ear.said("edge/v1/home/door/evt/yard")}
+    assert seqs == set(range(60))
+    lost = next(notice.why for notice in chain.told if notice.what == "lost")
+    assert lost == (
+        "the connection ended: Message rate too high; "
+        "lower mqtt.backlog_per_s, or name the broker in mqtt.profile"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "why"),
+    [
+        ("host", "127.0.0.1", "hung up in the TLS handshake; see mqtt.host, mqtt.port and mqtt.al"),
+        ("alpn", "h2", "was cut before the broker said a word; see mqtt.alpn, mqtt.client_id"),
+    ],
+)
+def test_a_cloud_asked_for_another_name_or_protocol_is_told(
+    setting: str, value: str, why: str, brokers: Brokers, authority: Authority
+) -> None:
+    with standing(RIGS["aws-iot"], brokers, authority) as ground:
+        config = msgspec.structs.replace(ground.config, **{setting: value})
+        with linked(config, WORDS) as (link, told):
+            assert until(lambda: told)
+            assert not link.up
+            assert why in told[0].why
