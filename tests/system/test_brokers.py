@@ -74,7 +74,7 @@ RIGS = {
         "certificate",
         alpn="x-amzn-mqtt-ca",
         takes_per_s=100,
-        events=150,
+        events=120,
     ),
     "aws-iot with a password": Rig(
         "aws-iot", "max_packet_size 131072", PASSWORD, "password", alpn="mqtt", takes_per_s=100
@@ -221,14 +221,14 @@ def test_a_broker_that_hangs_up_on_what_comes_too_fast_gets_all_in_the_end(
     brokers: Brokers, authority: Authority, tmp_path: Path
 ) -> None:
     with standing(RIGS["hivemq-cloud"], brokers, authority) as ground:
-        ground.cloud.takes_per_s, ground.cloud.hangs_up = 30, True
+        ground.cloud.takes_per_s, ground.cloud.hangs_up = 25, True
         chain = Chain(tmp_path / "outbox", 0, config=ground.config)
         assert until(lambda: chain.link.up), chain.told
-        chain.put(60, 1e9)
+        chain.put(40, 1e9)
         assert until(lambda: chain.outbox.depth == 0, 30)
         chain.close()
         seqs = {said["seq"] for said in ground.ear.said("edge/v1/home/door/evt/yard")}
-    assert seqs == set(range(60))
+    assert seqs == set(range(40))
     lost = next(notice.why for notice in chain.told if notice.what == "lost")
     assert lost == (
         "the connection ended: Message rate too high; "
