@@ -1,7 +1,7 @@
 """What is on its way, by a clock of the test's own."""
 
 from edgeagent.link import Ack
-from edgeagent.mqtt.flight import Flight
+from edgeagent.mqtt.flight import ACK_S, Flight
 
 
 class Clock:
@@ -38,6 +38,9 @@ def test_silence_counts_from_the_first_message_after_a_rest() -> None:
     flight.heard()
     clock.now_s += 1
     assert flight.silent_s == 1
+    assert flight.failure == ""
+    clock.now_s += ACK_S
+    assert flight.failure.startswith("no acknowledgement for 30 s; the line is dead, or some brok")
 
 
 def test_a_message_that_is_passed_over_is_noticed_until_it_is_answered() -> None:
@@ -51,6 +54,10 @@ def test_a_message_that_is_passed_over_is_noticed_until_it_is_answered() -> None
     flight.answered(3, 0)
     flight.landed()
     assert flight.passed_over_s == 20
+    assert flight.failure == ""
+    clock.now_s += ACK_S
+    flight.heard()
+    assert flight.failure.startswith("later messages were acknowledged, one was not for 30 s; some")
     flight.answered(1, 0)
     flight.landed()
     assert flight.passed_over_s == 0

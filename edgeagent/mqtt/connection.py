@@ -27,10 +27,6 @@ from edgeagent.tls import cure_of, explain
 
 _log = logging.getLogger(__name__)
 
-ACK_S = 30.0
-"""Messages on their way and no word from the broker for so long: the connection is dead."""
-PASSED_OVER = "a message was passed over: later ones were acknowledged, it was not, for"
-SLOWER = "brokers drop what comes too fast; see mqtt.profile and mqtt.backlog_per_s"
 UNHEARD = " before the broker said a word; see mqtt.alpn, mqtt.client_id, and the account's policy"
 STOP_S = 1.0
 """Longest wait for the last words' acknowledgement, and for paho's thread to end."""
@@ -231,10 +227,8 @@ class Connection:
             return False
         if self._thread is not None and not self._thread.is_alive():
             self._end(0, "the client library's thread died")
-        elif self._flight.silent_s > ACK_S:
-            self._end(0, f"no acknowledgement for {ACK_S:g} s")
-        elif self._flight.passed_over_s > ACK_S:
-            self._end(0, f"{PASSED_OVER} {ACK_S:g} s; {SLOWER}")
+        elif why := self._flight.failure:
+            self._end(0, why)
         return self.is_up
 
     def say_stopped(self) -> None:

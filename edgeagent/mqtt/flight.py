@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 from edgeagent.link import Ack
 
+ACK_S = 30.0
+"""An answer that is due, and not there for so long, will not come any more."""
+TOO_FAST = "some brokers drop what comes too fast; see mqtt.profile and mqtt.backlog_per_s"
+
 
 class Flight:
     """All by the publisher's thread, but for `answered`, which is the client library's."""
@@ -59,6 +63,20 @@ class Flight:
             self._passed_s = self._now_s()
 
     @property
+    def failure(self) -> str:
+        """Why the connection is of no more use, "" while it is."""
+        if self.silent_s > ACK_S:
+            return f"no acknowledgement for {ACK_S:g} s; the line is dead, or {TOO_FAST}"
+        if self.passed_over_s > ACK_S:
+            return f"later messages were acknowledged, one was not for {ACK_S:g} s; {TOO_FAST}"
+        return ""
+
+    @property
+    def silent_s(self) -> float:
+        """How long something has been on its way with no word from the broker at all."""
+        return self._now_s() - self._heard_s if self._tokens else 0.0
+
+    @property
     def passed_over_s(self) -> float:
         """How long the oldest has been without an answer since a later one had its own.
 
@@ -67,8 +85,3 @@ class Flight:
         place in the window until the connection ends.
         """
         return 0.0 if self._passed_s is None else self._now_s() - self._passed_s
-
-    @property
-    def silent_s(self) -> float:
-        """How long something has been on its way with no word from the broker at all."""
-        return self._now_s() - self._heard_s if self._tokens else 0.0
