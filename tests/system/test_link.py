@@ -247,6 +247,28 @@ def test_a_birth_and_a_stat_above_the_brokers_limit_do_not_cost_the_connection(
         assert told == []
 
 
+def test_a_broker_that_retains_nothing_is_given_nothing_to_retain(brokers: Brokers) -> None:
+    broker = brokers("allow_anonymous true\nretain_available false")
+    broker.start()
+    ear = Ear(broker.port)
+    with linked(at(broker)) as (link, told):
+        assert until(lambda: link.up)
+        assert until(lambda: ear.said("/status") and ear.said("/info"))
+    ear.close()
+    assert [notice.why for notice in told if notice.what == "lost"] == [
+        "the broker refused us: Retain not supported; nothing is retained from now on"
+    ]
+
+
+def test_a_broker_without_qos_1_is_told_as_what_it_is(brokers: Brokers) -> None:
+    broker = brokers("allow_anonymous true\nmax_qos 0")
+    broker.start()
+    with linked(at(broker)) as (link, told):
+        assert until(lambda: told)
+        assert not link.up
+        assert "QoS not supported; without QoS 1 nobody knows what has arrived" in told[0].why
+
+
 def test_a_broker_of_before_mqtt_5_is_spoken_to_in_its_own(broker: Broker, ear: Ear) -> None:
     with witnessed(broker) as proxy:
         proxy.is_old = True
