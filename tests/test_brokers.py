@@ -67,7 +67,11 @@ def test_few_lines_are_enough_for_each_broker(profile: str) -> None:
     [
         ("aws-iot", {}, {"port": 8883, "alpn": "", "client_id": "{device}", "backlog_per_s": 50}),
         ("aws-iot", {"port": 443}, {"port": 443, "alpn": "x-amzn-mqtt-ca"}),
-        ("aws-iot", {"port": 443, "cert_file": "", "key_file": "", **PASSWORD}, {"alpn": "mqtt"}),
+        (
+            "aws-iot",
+            {"cert_file": "", "key_file": "", **PASSWORD},
+            {"port": 443, "alpn": "mqtt"},
+        ),
         ("aws-iot", {"websocket": "/mqtt"}, {"port": 443, "alpn": ""}),
         ("aws-iot", {"backlog_per_s": 20.0}, {"backlog_per_s": 20.0}),
         ("azure-event-grid", {}, {"port": 8883, "username": "{device}", "client_id": "{device}"}),

@@ -20,11 +20,18 @@ def filled(mqtt: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ``[mqtt]`` table with what its profile wants wherever it says nothing itself."""
     profile = PROFILES[mqtt.get("profile", ANY)]
     wanted = dict(profile.defaults)
-    if port := profile.websocket_port if mqtt.get("websocket") else profile.port:
+    if port := _port(profile, mqtt):
         wanted["port"] = port
     if alpn := _alpn(profile, {**wanted, **mqtt}):
         wanted["alpn"] = alpn
     return {**wanted, **mqtt}
+
+
+def _port(profile: Profile, mqtt: Mapping[str, Any]) -> int:
+    if mqtt.get("websocket"):
+        return profile.websocket_port
+    has_password = bool(mqtt.get("password_file")) and not mqtt.get("cert_file")
+    return profile.alpn_port if profile.alpn_password and has_password else profile.port
 
 
 def _alpn(profile: Profile, mqtt: Mapping[str, Any]) -> str:

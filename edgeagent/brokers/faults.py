@@ -31,7 +31,7 @@ def _topic_faults(config: Config, profile: Profile) -> Iterator[Fault]:
     prefix = config.mqtt.prefix
     most = profile.max_slashes - OWN_SLASHES
     if prefix.count("/") > most:
-        takes = f"{profile.title} takes {profile.max_slashes} in a topic"
+        takes = f"{profile.title} takes {profile.max_slashes} in a topic, {OWN_SLASHES} are ours"
         why = "" if config.mqtt.profile == ANY else f"; {takes}"
         yield "mqtt.prefix", f"{prefix!r} has more than {most} slashes{why}"
     names = [len(f"evt/{camera.name}") for camera in config.camera]

@@ -94,9 +94,10 @@ def events(ear: Ear) -> list[dict[str, Any]]:
 def test_it_starts_publishes_and_stops_within_its_five_seconds(
     agent: Running, broker: Broker, ear: Ear
 ) -> None:
-    agent.write(broker.port)
+    agent.write(broker.port, 'client_id = "{device}-1"\nusername = "at-{device}"')
     agent.start()
     assert until(lambda: ear.said("/evt/yard") and ear.said("/stat"), 20)
+    assert re.search(r" as pi-1 \(.*u'at-pi'", (broker.folder / "mosquitto.log").read_text())
     began_s = time.monotonic()
     assert agent.end() == 0
     assert time.monotonic() - began_s < 5.0
