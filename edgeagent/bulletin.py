@@ -1,0 +1,87 @@
+"""The whole agent at one instant, judged: what the page, metrics, stat and status are made from."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgeagent.histogram import Histogram
+
+Level = Literal["ok", "warning", "fault"]
+LEVELS: tuple[Level, ...] = ("ok", "warning", "fault")
+"""From the best to the worst. A warning: it works, and somebody should see to it. A fault: some of
+what the agent is there for is not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How one part fares."""
+
+    level: Level = "ok"
+    code: str = ""
+    """One word for the cause, of a fixed few a part (docs/health.md); "" where all is as it was
+    meant to be."""
+    why: str = ""
+    """The cause in a sentence, with figures; may be there while all is well, too."""
+    cure: str = ""
+    """What the owner does about it; there whenever it is not ok."""
+    age_s: float = 0.0
+    """For how long level and code have been these, by a monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """Safe to keep and to send; nothing in it changes any more."""
+
+    device: str = ""
+    version: str = ""
+    up_s: float = 0.0
+    states: Mapping[str, State] = field(default_factory=dict)
+    """By part: ``camera.NAME``, ``motion``, ``engine.NAME``, ``outbox``, ``link``, ``clock``,
+    ``disk``, ``temperature``; others (``config``) while something is wrong with them."""
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """Only ever rise; named ``<what>_total``, with ``.<camera>`` where there are several."""
+    gauges: Mapping[str, float] = field(default_factory=dict)
+    stages: Mapping[str, Mapping[str, Histogram]] = field(default_factory=dict)
+    """By camera and stage, since the camera was begun."""
+    engines: Mapping[str, str] = field(default_factory=dict)
+    """Model to what runs it now: ``cpu``, ``usb:0``; ``none``: nothing does."""
+
+    @property
+    def level(self) -> Level:
+        """The worst of all parts'."""
+        return worst(state.level for state in self.states.values())
+
+    @property
+    def unwell(self) -> dict[str, State]:
+        """The parts that are not ok: the worst first, and of those the latest."""
+        found = [(part, state) for part, state in self.states.items() if state.level != "ok"]
+        found.sort(key=lambda one: (-LEVELS.index(one[1].level), one[1].age_s))
+        return dict(found)
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """Return the worst of ``levels``; of none, ``ok``."""
+    return max(levels, key=LEVELS.index, default="ok")
+
+
+def healthz(bulletin: Bulletin) -> tuple[int, bytes]:
+    """Return the HTTP status and the JSON body that say whether the agent does its work.
+
+    Returns:
+        200 as long as there is no fault, else 503; ``{"state": "fault", "causes": [{"part": ...,
+        "state": ..., "code": ..., "why": ..., "cure": ..., "age_s": ...}]}``, the worst first.
+    """
+    causes = [
+        {
+            "part": part,
+            "state": state.level,
+            "code": state.code,
+            "why": state.why,
+            "cure": state.cure,
+            "age_s": round(state.age_s),
+        }
+        for part, state in bulletin.unwell.items()
+    ]
+    told = {"state": bulletin.level, "causes": causes}
+    return 503 if bulletin.level == "fault" else 200, json.dumps(told).encode()
