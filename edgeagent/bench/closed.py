@@ -9,7 +9,7 @@ from statistics import median
 
 from edgeagent.bench.figures import percentile
 from edgeagent.bench.found import Found, Plan
-from edgeagent.bench.machine import Weather
+from edgeagent.machine import Weather
 from edgeagent.bench.report import Slice
 from edgeagent.bench.river import Kept, Progress, river
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edgeagent.bench.machine import Machine, Weather
+from edgeagent.machine import Machine, Weather
 from edgeagent.edgetpu import LIBRARY, find_devices
 from edgeagent.edgetpu.library import SIMULATOR, Library, probe_library
 from edgeagent.engines.tflite import find_runtime

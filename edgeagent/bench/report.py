@@ -9,7 +9,7 @@ import msgspec
 from edgeagent.bench.environment import Environment
 from edgeagent.bench.figures import Figures
 from edgeagent.bench.guard import Guard
-from edgeagent.bench.machine import Weather
+from edgeagent.machine import Weather
 from edgeagent.bench.verdict import Block, Verdict
 from edgeagent.engines import Engine
 from edgeagent.errors import UsageError

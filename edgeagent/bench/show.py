@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from edgeagent.bench.environment import Environment
 from edgeagent.bench.figures import Between, Figures
-from edgeagent.bench.machine import Weather
+from edgeagent.machine import Weather
 from edgeagent.bench.report import Report
 from edgeagent.bench.verdict import BAD, GOOD, UNSURE, beside
 from edgeagent.histogram import Bucket

@@ -1,11 +1,12 @@
 """What the machine says of itself, read from trees that stand for a Raspberry Pi's."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from edgeagent.bench.environment import Surroundings, simulated
-from edgeagent.bench.machine import Machine, Weather, decode_throttled
+from edgeagent.machine import Machine, Weather, decode_throttled
 from edgeagent.looker import Engines
 
 from .edgetpu_sim.simulator import Simulator
@@ -68,6 +69,35 @@ def test_a_machine_that_says_nothing_is_no_fault(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_firmwares_bits_are_told_in_words(text: str, words: tuple[str, ...]) -> None:
     assert decode_throttled(text) == words
+
+
+def test_where_the_kernel_tells_the_firmwares_bits_no_tool_is_asked(pi: Machine) -> None:
+    write(pi.sysfs / "devices/platform/soc/soc:firmware/get_throttled", "80008\n")
+    assert pi.weather().throttled == ("soft temperature limit",)
+
+
+def test_a_disk_says_how_full_it_is_and_what_its_whole_device_wrote(
+    pi: Machine, tmp_path: Path
+) -> None:
+    number = tmp_path.stat().st_dev
+    card = pi.sysfs / "devices/platform/mmc0/block/mmcblk0"
+    write(card / "stat", "1 0 8 0 900 0 2048 77 0 0 0\n")
+    write(card / "mmcblk0p2/partition", "2\n")
+    write(card / "mmcblk0p2/stat", "1 0 8 0 1 0 1024 1 0 0 0\n")
+    links = pi.sysfs / "dev/block"
+    links.mkdir(parents=True)
+    (links / f"{os.major(number)}:{os.minor(number)}").symlink_to(card / "mmcblk0p2")
+    disk = pi.disk(tmp_path)
+    assert disk is not None
+    assert (disk.name, disk.written_bytes, disk.is_read_only) == ("mmcblk0", 1048576, False)
+    assert 0 < disk.free_bytes < disk.size_bytes
+
+
+def test_a_disk_without_a_device_or_a_folder_is_told_as_such(pi: Machine, tmp_path: Path) -> None:
+    disk = pi.disk(tmp_path)
+    assert disk is not None
+    assert (disk.name, disk.written_bytes) == ("", None)
+    assert pi.disk(tmp_path / "nowhere") is None
 
 
 def test_a_tool_that_is_not_there_is_passed_over(tmp_path: Path) -> None:

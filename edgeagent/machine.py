@@ -1,4 +1,4 @@
-"""Reads what the machine says of itself: temperature, clock, throttling, memory, load."""
+"""Reads what the machine says of itself: temperature, clock, throttling, memory, load, disks."""
 
 import os
 import platform
@@ -21,7 +21,13 @@ _THROTTLED = {
 (raspberrypi/documentation, os/graphics-utilities.adoc)."""
 _SINCE_START = 16
 
+_FIRMWARE = "devices/platform/soc*/soc*:firmware/get_throttled"
+"""Where a Raspberry Pi's kernel tells the same bits without a tool, in hexadecimal."""
 _ANSWER_S = 2.0
+_SECTOR_BYTES = 512
+"""Unit of the kernel's block statistics, whatever the disk's own (block/stat.rst, Linux)."""
+_WRITTEN_SECTORS = 6
+"""Place of the sectors written in such a line."""
 
 
 class Weather(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,6 +41,21 @@ class Weather(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a Raspberry Pi's firmware says is so now, or, marked ``before``, was since it began."""
     load: float = 0.0
     """Of the last minute."""
+
+
+class Disk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The file system a folder is on, and the device below it."""
+
+    size_bytes: int
+    free_bytes: int
+    """For users other than root."""
+    files_free: int | None = None
+    """How many more files it takes; None: it does not count them."""
+    is_read_only: bool = False
+    name: str = ""
+    """Of the whole device, ``mmcblk0``; "" where no device is below it, as in memory."""
+    written_bytes: int | None = None
+    """Written to the whole device since the kernel began, by whomever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +117,36 @@ class Machine:
         lines = (line.split() for line in text_of(self.proc / file).splitlines())
         return next((int(words[1]) for words in lines if words[:1] == [f"{name}:"]), 0)
 
+    def disk(self, folder: Path) -> Disk | None:
+        """Return what ``folder`` lies on; None where that cannot be told. May wait for the disk."""
+        try:
+            told, number = os.statvfs(folder), folder.stat().st_dev
+        except OSError:
+            return None
+        device = self._device(number)
+        return Disk(
+            size_bytes=told.f_blocks * told.f_frsize,
+            free_bytes=told.f_bavail * told.f_frsize,
+            files_free=told.f_favail if told.f_files else None,
+            is_read_only=bool(told.f_flag & os.ST_RDONLY),
+            name=device.name if device else "",
+            written_bytes=_written_bytes(device) if device else None,
+        )
+
+    def _device(self, number: int) -> Path | None:
+        """Return the folder of the whole device of which ``number`` is the device or a part."""
+        folder = self.sysfs / f"dev/block/{os.major(number)}:{os.minor(number)}"
+        if not folder.exists():
+            return None
+        folder = folder.resolve()
+        return folder.parent if (folder / "partition").exists() else folder
+
     def _throttled(self) -> tuple[str, ...]:
+        told = next(filter(None, map(text_of, sorted(self.sysfs.glob(_FIRMWARE)))), "")
+        return decode_throttled(f"throttled={told}" if told else self._asked())
+
+    def _asked(self) -> str:
+        """Return what the firmware's tool says; needs the right to /dev/vcio."""
         try:
             told = subprocess.run(  # noqa: S603
                 [self.vcgencmd, "get_throttled"],
@@ -106,8 +156,8 @@ class Machine:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return ()
-        return decode_throttled(told.stdout)
+            return ""
+        return told.stdout
 
 
 def decode_throttled(text: str) -> tuple[str, ...]:
@@ -124,3 +174,8 @@ def decode_throttled(text: str) -> tuple[str, ...]:
         if bits >> (bit + _SINCE_START) & 1 and word not in now
     ]
     return (*now, *before)
+
+
+def _written_bytes(device: Path) -> int | None:
+    words = text_of(device / "stat").split()
+    return int(words[_WRITTEN_SECTORS]) * _SECTOR_BYTES if len(words) > _WRITTEN_SECTORS else None
