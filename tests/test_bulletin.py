@@ -18,9 +18,7 @@ def test_the_whole_is_as_well_as_its_worst_part() -> None:
 
 
 def test_what_is_unwell_is_told_the_worst_first_and_then_the_latest() -> None:
-    bulletin = Bulletin(
-        states={"temperature": WARM, "camera.a": LOST, "clock": WELL, "disk": FULL}
-    )
+    bulletin = Bulletin(states={"temperature": WARM, "camera.a": LOST, "clock": WELL, "disk": FULL})
     assert list(bulletin.unwell) == ["disk", "camera.a", "temperature"]
 
 

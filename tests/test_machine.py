@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edgeagent.bench.environment import Surroundings, simulated
-from edgeagent.machine import Machine, Weather, decode_throttled
 from edgeagent.looker import Engines
+from edgeagent.machine import Machine, Weather, decode_throttled
 
 from .edgetpu_sim.simulator import Simulator
 

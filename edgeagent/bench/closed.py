@@ -9,9 +9,9 @@ from statistics import median
 
 from edgeagent.bench.figures import percentile
 from edgeagent.bench.found import Found, Plan
-from edgeagent.machine import Weather
 from edgeagent.bench.report import Slice
 from edgeagent.bench.river import Kept, Progress, river
+from edgeagent.machine import Weather
 
 SLICES = 60
 """A soak is told in so many stretches."""

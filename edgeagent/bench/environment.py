@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edgeagent.machine import Machine, Weather
 from edgeagent.edgetpu import LIBRARY, find_devices
 from edgeagent.edgetpu.library import SIMULATOR, Library, probe_library
 from edgeagent.engines.tflite import find_runtime
 from edgeagent.looker import Engines
+from edgeagent.machine import Machine, Weather
 
 _CPU = ("cpu", "scripted")
 """Engines that have nothing to do with libedgetpu."""

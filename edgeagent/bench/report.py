@@ -9,11 +9,11 @@ import msgspec
 from edgeagent.bench.environment import Environment
 from edgeagent.bench.figures import Figures
 from edgeagent.bench.guard import Guard
-from edgeagent.machine import Weather
 from edgeagent.bench.verdict import Block, Verdict
 from edgeagent.engines import Engine
 from edgeagent.errors import UsageError
 from edgeagent.histogram import Bucket
+from edgeagent.machine import Weather
 
 SCHEMA: Final = "edgeagent.bench/1"
 Scenario = Literal["single", "rate", "offline", "pipeline", "swap", "soak", "cold"]

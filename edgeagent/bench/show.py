@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from edgeagent.bench.environment import Environment
 from edgeagent.bench.figures import Between, Figures
-from edgeagent.machine import Weather
 from edgeagent.bench.report import Report
 from edgeagent.bench.verdict import BAD, GOOD, UNSURE, beside
 from edgeagent.histogram import Bucket
+from edgeagent.machine import Weather
 
 SIMULATED = "EDGETPU-SIM: a simulated library; these figures are no Edge TPU's"
 
