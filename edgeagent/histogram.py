@@ -3,6 +3,7 @@
 import time
 from array import array
 from collections.abc import Iterator, Sequence
+from operator import add
 from typing import NamedTuple
 
 _BITS = 3
@@ -14,12 +15,20 @@ MOST_US = (1 << (_OCTAVES + _BITS)) - 1
 _SIZE = _EACH * (_OCTAVES + 1)
 
 
+_FIRST, _LOOKED, _LAST = "source", "track", "event"
+"""Stages: a frame is in hand; the model has answered; its events are made."""
+
+
 class Bucket(NamedTuple):
     """How many durations lay in ``low_us <= duration < high_us``."""
 
     low_us: int
     high_us: int
     n: int
+
+
+Pairs = Sequence[tuple[int, int]]
+"""Place of a bucket and how many durations are in it, in order; empty ones are left out."""
 
 
 class Histogram:
@@ -44,6 +53,42 @@ class Histogram:
         other._counts = self._counts[:]
         other.sum_us = self.sum_us
         return other
+
+    def sparse(self) -> list[tuple[int, int]]:
+        """Return what `of_sparse` makes it from again, beside ``sum_us``."""
+        return [(place, count) for place, count in enumerate(self._counts) if count]
+
+    @classmethod
+    def of_sparse(cls, pairs: Pairs, sum_us: int) -> "Histogram":
+        """Make the one that `sparse` told.
+
+        Raises:
+            ValueError: there is no such bucket, or no such number.
+        """
+        made = cls()
+        made.sum_us = sum_us
+        for place, count in pairs:
+            if not 0 <= place < _SIZE or count < 0:
+                raise ValueError(f"no bucket {place} with {count} durations")
+            made._counts[place] += count
+        return made
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """Return what was added since ``earlier``; all, where this one was begun anew after it."""
+        pairs = list(zip(self._counts, earlier._counts, strict=True))
+        if any(now < then for now, then in pairs):
+            return self.copy()
+        left = Histogram()
+        left._counts = array("Q", [now - then for now, then in pairs])
+        left.sum_us = self.sum_us - earlier.sum_us
+        return left
+
+    def plus(self, other: "Histogram") -> "Histogram":
+        """Return both together."""
+        both = Histogram()
+        both._counts = array("Q", map(add, self._counts, other._counts))
+        both.sum_us = self.sum_us + other.sum_us
+        return both
 
     @property
     def count(self) -> int:
@@ -106,7 +151,12 @@ class StageHistograms:
 
     def __init__(self) -> None:
         self.stages: dict[str, Histogram] = {}
-        self._last_ns = time.perf_counter_ns()
+        self.see = Histogram()
+        """Whole frames, from in hand to their events."""
+        self.looked = Histogram()
+        """Of those, the frames that the model was asked about."""
+        self._last_ns = self._began_ns = time.perf_counter_ns()
+        self._is_looked = False
 
     def mark(self, stage: str) -> None:
         """See `Laps.mark`."""
@@ -118,3 +168,14 @@ class StageHistograms:
             self.stages = {**self.stages, stage: histogram}
         histogram.add(now_ns - self._last_ns)
         self._last_ns = now_ns
+        self._sum_up(stage, now_ns)
+
+    def _sum_up(self, stage: str, now_ns: int) -> None:
+        if stage == _FIRST:
+            self._began_ns, self._is_looked = now_ns, False
+        elif stage == _LOOKED:
+            self._is_looked = True
+        elif stage == _LAST:
+            self.see.add(now_ns - self._began_ns)
+            if self._is_looked:
+                self.looked.add(now_ns - self._began_ns)

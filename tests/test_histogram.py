@@ -113,3 +113,37 @@ def test_others_may_read_while_stages_come() -> None:
     stop.set()
     reader.join()
     assert faults == []
+
+
+@given(st.lists(st.integers(0, MOST_US)), st.lists(st.integers(0, MOST_US), min_size=1))
+def test_what_was_told_in_pairs_is_made_again_and_what_came_since_is_told_apart(
+    before_us: list[int], after_us: list[int]
+) -> None:
+    earlier, later = filled(before_us), filled(before_us + after_us)
+    again = Histogram.of_sparse(later.sparse(), later.sum_us)
+    assert (again.buckets(), again.sum_us) == (later.buckets(), later.sum_us)
+    since = again.since(earlier)
+    assert (since.buckets(), since.sum_us) == (filled(after_us).buckets(), sum(after_us))
+    both = earlier.plus(since)
+    assert (both.buckets(), both.sum_us) == (later.buckets(), later.sum_us)
+
+
+def test_since_one_that_was_begun_anew_is_all_of_it() -> None:
+    begun_anew = filled([5])
+    assert begun_anew.since(filled([1, 2, 3])).buckets() == begun_anew.buckets()
+
+
+@pytest.mark.parametrize("pair", [(-1, 1), (10_000, 1), (3, -1)])
+def test_a_bucket_that_cannot_be_is_refused(pair: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="no bucket"):
+        Histogram.of_sparse([pair], 0)
+
+
+def test_whole_frames_are_summed_up_and_those_looked_at_apart() -> None:
+    stages = StageHistograms()
+    for words in (["source", "motion", "event"], ["source", "motion", "track", "event", "outbox"]):
+        for word in words:
+            stages.mark(word)
+    stages.mark("source")  # a camera that is not armed says no more of this one
+    assert (stages.see.count, stages.looked.count) == (2, 1)
+    assert stages.looked.sum_us <= stages.see.sum_us
