@@ -8,22 +8,20 @@ the way the water flows: cameras first, link last.
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from edgeagent import __version__, assembly
+from edgeagent import assembly
 from edgeagent import event as events
 from edgeagent.accelerators import Find, Ties
 from edgeagent.agent import Agent
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
-from edgeagent.control import Control, Request, runtime_folder
+from edgeagent.control import Control, runtime_folder
+from edgeagent.desk import Desk
 from edgeagent.edgetpu import find_devices
 from edgeagent.edgetpu.recovery import Recovery
-from edgeagent.errors import ConfigError, EdgeagentError, UsageError
+from edgeagent.errors import ConfigError, EdgeagentError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
 from edgeagent.health import Health
@@ -40,8 +38,6 @@ TICK_S = 0.25
 """How often the main thread looks around; well below any sane WatchdogSec."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
-LOCAL = "local"
-"""Stands for the id in what a person on the device asked for."""
 GOOD_NEWS = ("back", "lent", "read", "ready", "returned", "well")
 """Notices that need nobody's attention."""
 
@@ -67,7 +63,7 @@ class Supervisor:
             find: the Edge TPUs that can be seen.
         """
         self._config, self._path, self._state, self._clock = config, path, state, clock
-        self._kernel, self._began_s = kernel_boot(), clock.mono_s()
+        self._kernel = kernel_boot()
         self.health = Health()
         recovery = Recovery(runtime_folder(state), self.tell, clock.mono_s)
         self._ties = Ties(self.tell, self.health, clock, find, recovery)
@@ -81,7 +77,6 @@ class Supervisor:
         self._cameras = Cameras(
             self._new_agent, self._put, self._fail, self.tell, clock, over=self._stop
         )
-        self._control = Control(runtime_folder(state), self._answer)
         self._failure: EdgeagentError | None = None
 
     def run(self) -> int:
@@ -103,6 +98,10 @@ class Supervisor:
             self._engines.all,
             deeds={"look": self._cameras.look_now},
         )
+        desk = Desk(
+            self._cameras, self._engines, self._outbox, self._uplink, self.health, self._clock
+        )
+        self._control = Control(runtime_folder(self._state), desk.answer)
         try:
             self._open()
             self._serve()
@@ -209,37 +208,6 @@ class Supervisor:
             engine.close()
         new.begin()
         self._uplink.announce()
-
-    @contextmanager
-    def _answer(self, request: Request) -> Iterator[Mapping[str, Any]]:
-        """Do what a person on the device asks; what is lent, for as long as they stay."""
-        match request.get("do"):
-            case "lend":
-                with self._cameras.lent(request) as told:
-                    yield told
-            case "glance":
-                yield self._cameras.look_now(LOCAL, request)
-            case "status":
-                yield self._status()
-            case other:
-                raise UsageError(f"{other!r}: there is lend, glance and status")
-
-    def _status(self) -> Mapping[str, Any]:
-        """Return how the agent fares, for a person on the device and for whoever rolls it out."""
-        snapshot = self.health.snapshot()
-        return {
-            "version": __version__,
-            "boot": self._outbox.boot,
-            "up_s": round(self._clock.mono_s() - self._began_s, 1),
-            "cameras": self._cameras.states(),
-            "stages": self._cameras.stages(),
-            "engines": [engine.name for engine in self._engines.all()],
-            "link": self._uplink.connected,
-            "outbox": {"pending": self._outbox.depth, "bytes": self._outbox.bytes},
-            "faults": dict(snapshot.states),
-            "counters": dict(snapshot.counters),
-            "gauges": dict(snapshot.gauges),
-        }
 
     def _close(self) -> None:
         """Stop in the order of the river."""

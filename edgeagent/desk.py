@@ -1,0 +1,67 @@
+"""What a person on the device may ask over the control socket, and who does it for them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from edgeagent import __version__
+from edgeagent.cameras import Cameras
+from edgeagent.clock import Clock
+from edgeagent.control import Request
+from edgeagent.errors import UsageError
+from edgeagent.health import Health
+from edgeagent.looker import Engines
+from edgeagent.outbox import Outbox
+from edgeagent.uplink import Uplink
+
+LOCAL = "local"
+"""Stands for the id in what a person on the device asked for."""
+
+
+class Desk:
+    """Answers for one agent; any thread may ask."""
+
+    def __init__(
+        self,
+        cameras: Cameras,
+        engines: Engines,
+        outbox: Outbox,
+        uplink: Uplink,
+        health: Health,
+        clock: Clock,
+    ) -> None:
+        self._cameras, self._engines = cameras, engines
+        self._outbox, self._uplink = outbox, uplink
+        self._health, self._clock = health, clock
+        self._began_s = clock.mono_s()
+
+    @contextmanager
+    def answer(self, request: Request) -> Iterator[Mapping[str, Any]]:
+        """Do what is asked; what is lent, for as long as the asker stays. See `control.Answer`."""
+        match request.get("do"):
+            case "lend":
+                with self._cameras.lent(request) as told:
+                    yield told
+            case "glance":
+                yield self._cameras.look_now(LOCAL, request)
+            case "status":
+                yield self._status()
+            case other:
+                raise UsageError(f"{other!r}: there is lend, glance and status")
+
+    def _status(self) -> Mapping[str, Any]:
+        """Return how the agent fares, for a person on the device and for whoever rolls it out."""
+        snapshot = self._health.snapshot()
+        return {
+            "version": __version__,
+            "boot": self._outbox.boot,
+            "up_s": round(self._clock.mono_s() - self._began_s, 1),
+            "cameras": self._cameras.states(),
+            "stages": self._cameras.stages(),
+            "engines": [engine.name for engine in self._engines.all()],
+            "link": self._uplink.connected,
+            "outbox": {"pending": self._outbox.depth, "bytes": self._outbox.bytes},
+            "faults": dict(snapshot.states),
+            "counters": dict(snapshot.counters),
+            "gauges": dict(snapshot.gauges),
+        }
