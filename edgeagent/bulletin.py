@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from edgeagent.histogram import Histogram
 
@@ -73,15 +73,35 @@ def healthz(bulletin: Bulletin) -> tuple[int, bytes]:
         "state": ..., "code": ..., "why": ..., "cure": ..., "age_s": ...}]}``, the worst first.
     """
     causes = [
-        {
-            "part": part,
-            "state": state.level,
-            "code": state.code,
-            "why": state.why,
-            "cure": state.cure,
-            "age_s": round(state.age_s),
-        }
-        for part, state in bulletin.unwell.items()
+        {"part": part, "state": fields.pop("level"), **fields}
+        for part, fields in state_fields(bulletin.unwell).items()
     ]
     told = {"state": bulletin.level, "causes": causes}
     return 503 if bulletin.level == "fault" else 200, json.dumps(told).encode()
+
+
+def state_fields(states: Mapping[str, State]) -> dict[str, dict[str, Any]]:
+    """Return for each part ``level code why cure age_s``, the age in whole seconds."""
+    return {part: {**asdict(one), "age_s": round(one.age_s)} for part, one in states.items()}
+
+
+def to_fields(bulletin: Bulletin) -> dict[str, Any]:
+    """Return what `of_fields` makes it from again, in types that JSON has."""
+    stages = {
+        camera: {stage: [h.sum_us, h.sparse()] for stage, h in histograms.items()}
+        for camera, histograms in bulletin.stages.items()
+    }
+    names = ("device", "version", "up_s", "counters", "gauges", "engines")
+    told = {name: getattr(bulletin, name) for name in names}
+    return {**told, "states": state_fields(bulletin.states), "stages": stages}
+
+
+def of_fields(fields: Mapping[str, Any]) -> Bulletin:
+    """Return the bulletin that `to_fields` told, perhaps by way of JSON; more is passed over."""
+    stages = {
+        camera: {stage: Histogram.of_sparse(n, sum_us) for stage, (sum_us, n) in told.items()}
+        for camera, told in fields["stages"].items()
+    }
+    names = ("device", "version", "up_s", "counters", "gauges", "engines")
+    states = {part: State(**one) for part, one in fields["states"].items()}
+    return Bulletin(**{name: fields[name] for name in names}, states=states, stages=stages)

@@ -36,6 +36,8 @@ class _Watch:
     thread: threading.Thread
     stop: threading.Event
     stages: StageHistograms
+    begun_s: float
+    """Monotonic seconds."""
     lent: bool = False
     """Somebody on the device looks through it; it is watched again when they have done."""
 
@@ -89,6 +91,21 @@ class Cameras:
         """Return for each camera and stage how long it took since the camera was begun."""
         return {
             watch.config.name: {stage: _times(h) for stage, h in watch.stages.stages.items()}
+            for watch in self._watches
+        }
+
+    def begun_s(self) -> dict[str, float]:
+        """Return for each camera when it was begun, or begun anew (monotonic seconds)."""
+        return {watch.config.name: watch.begun_s for watch in self._watches}
+
+    def dropped(self) -> dict[str, int]:
+        """Return for each camera `Source.dropped`, which begins anew with the camera."""
+        return {watch.config.name: watch.source.dropped for watch in self._watches}
+
+    def histograms(self) -> dict[str, dict[str, Histogram]]:
+        """Return copies of what `stages` is reckoned from."""
+        return {
+            watch.config.name: {stage: h.copy() for stage, h in watch.stages.stages.items()}
             for watch in self._watches
         }
 
@@ -162,7 +179,7 @@ class Cameras:
             daemon=True,
         )
         thread.start()
-        return _Watch(config, agent, source, thread, stop, stages)
+        return _Watch(config, agent, source, thread, stop, stages, self._clock.mono_s())
 
     def _look(self, agent: Agent, source: Source, stages: StageHistograms) -> None:
         """Be a looker thread: it ends with its camera, and takes the process along if it fails."""

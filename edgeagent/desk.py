@@ -1,10 +1,11 @@
 """What a person on the device may ask over the control socket, and who does it for them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from edgeagent import __version__
+from edgeagent.bulletin import Bulletin, state_fields, to_fields
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock
 from edgeagent.control import Request
@@ -29,10 +30,11 @@ class Desk:
         uplink: Uplink,
         health: Health,
         clock: Clock,
+        bulletin: Callable[[], Bulletin],
     ) -> None:
         self._cameras, self._engines = cameras, engines
         self._outbox, self._uplink = outbox, uplink
-        self._health, self._clock = health, clock
+        self._health, self._clock, self._bulletin = health, clock, bulletin
         self._began_s = clock.mono_s()
 
     @contextmanager
@@ -46,13 +48,17 @@ class Desk:
                 yield self._cameras.look_now(LOCAL, request)
             case "status":
                 yield self._status()
+            case "bulletin":
+                yield to_fields(self._bulletin())
             case other:
-                raise UsageError(f"{other!r}: there is lend, glance and status")
+                raise UsageError(f"{other!r}: there is lend, glance, status and bulletin")
 
     def _status(self) -> Mapping[str, Any]:
         """Return how the agent fares, for a person on the device and for whoever rolls it out."""
-        snapshot = self._health.snapshot()
+        snapshot, bulletin = self._health.snapshot(), self._bulletin()
         return {
+            "state": bulletin.level,
+            "states": state_fields(bulletin.states),
             "version": __version__,
             "boot": self._outbox.boot,
             "up_s": round(self._clock.mono_s() - self._began_s, 1),
@@ -63,5 +69,5 @@ class Desk:
             "outbox": {"pending": self._outbox.depth, "bytes": self._outbox.bytes},
             "faults": dict(snapshot.states),
             "counters": dict(snapshot.counters),
-            "gauges": dict(snapshot.gauges),
+            "gauges": dict(bulletin.gauges),
         }

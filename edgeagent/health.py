@@ -4,6 +4,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgeagent.findings import Notice
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -16,6 +18,15 @@ class Snapshot:
     """Part to what is wrong with it, in words; a part that is well does not appear."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a part said when it was lost."""
+
+    why: str
+    at_s: float
+    """Monotonic seconds."""
+
+
 @dataclass(slots=True)
 class Health:
     """One for the whole agent. Safe to call from any thread; nothing here waits or writes."""
@@ -25,10 +36,12 @@ class Health:
     _gauges: dict[str, float] = field(default_factory=dict)
     _states: dict[str, str] = field(default_factory=dict)
     _busy_since_s: dict[str, float] = field(default_factory=dict)
+    _last_s: dict[str, float] = field(default_factory=dict)
+    _lost: dict[tuple[str, str], Lost] = field(default_factory=dict)
 
     def busy(self, part: str, at_s: float) -> None:
         """Say that ``part`` has taken something up at ``at_s`` (monotonic seconds)."""
-        self._busy_since_s[part] = at_s
+        self._busy_since_s[part] = self._last_s[part] = at_s
 
     def rests(self, part: str) -> None:
         """Say that ``part`` has finished, and waits for more."""
@@ -38,6 +51,22 @@ class Health:
         """Return the parts that have been busy with one thing for longer than ``limit_s``."""
         busy = list(self._busy_since_s.items())
         return [part for part, since_s in busy if at_s - since_s > limit_s]
+
+    def last_s(self, part: str) -> float | None:
+        """Return when ``part`` last took something up, None: never."""
+        return self._last_s.get(part)
+
+    def hear(self, notice: Notice, at_s: float) -> None:
+        """Remember what was ``lost``, and why, until it is ``back``."""
+        part = notice.part, notice.name
+        if notice.what == "lost":
+            self._lost[part] = Lost(notice.why, at_s)
+        elif notice.what == "back":
+            self._lost.pop(part, None)
+
+    def lost(self, part: str, name: str = "") -> Lost | None:
+        """Return what was said when that part was lost, None where it was not, or is back."""
+        return self._lost.get((part, name))
 
     def count(self, name: str, by: int = 1) -> None:
         """Raise the counter ``name``."""

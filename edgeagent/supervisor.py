@@ -27,7 +27,9 @@ from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.identity import Boot, begin_boot
 from edgeagent.looker import Engines
+from edgeagent.machine import Machine
 from edgeagent.outbox import Outbox
+from edgeagent.rounds import Parts, Rounds
 from edgeagent.settings import Change, changes, load
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
@@ -89,6 +91,7 @@ class Supervisor:
         folder = Path(self._config.outbox.folder or self._state / "outbox")
         self._outbox = Outbox.open(folder, boot.name, self._config.outbox, self.tell, self._clock)
         self._put(self._start_event(boot))
+        self._rounds = Rounds(self._parts(folder), self.health, self._clock, Machine())
         self._uplink = Uplink(
             self._outbox,
             self._state,
@@ -97,9 +100,16 @@ class Supervisor:
             self.tell,
             self._engines.all,
             deeds={"look": self._cameras.look_now},
+            bulletin=self._rounds.bulletin,
         )
         desk = Desk(
-            self._cameras, self._engines, self._outbox, self._uplink, self.health, self._clock
+            self._cameras,
+            self._engines,
+            self._outbox,
+            self._uplink,
+            self.health,
+            self._clock,
+            self._rounds.bulletin,
         )
         self._control = Control(runtime_folder(self._state), desk.answer)
         try:
@@ -112,6 +122,17 @@ class Supervisor:
         boot.end()
         return 0
 
+    def _parts(self, folder: Path) -> Parts:
+        return Parts(
+            config=lambda: self._config,
+            cameras=self._cameras,
+            engines=self._engines,
+            outbox=self._outbox,
+            connected=lambda: self._uplink.connected,
+            clock=self._clock,
+            folder=folder,
+        )
+
     def _start_event(self, boot: Boot) -> Event:
         told = (boot.previous, self._outbox.last_seq(boot.previous), boot.ended)
         when = events.now(self._clock, self._kernel)
@@ -121,6 +142,7 @@ class Supervisor:
         """Hear of something that happened to a part: log it, and put it into the outbox."""
         level = logging.INFO if notice.what in GOOD_NEWS else logging.WARNING
         _log.log(level, "%s %s %s: %s", notice.part, notice.name, notice.what, notice.why)
+        self.health.hear(notice, self._clock.mono_s())
         self._put(events.from_notice(notice, events.now(self._clock, self._kernel)))
         if notice.part in ("tpu", "engine"):
             self._moved.set()
@@ -133,6 +155,7 @@ class Supervisor:
         self._uplink.open(self._config)
         self._change_engines()
         self._cameras.open(self._config.camera)
+        self._rounds.start()
         self._control.start()
 
     def _new_agent(self, camera: CameraConfig) -> Agent:
@@ -214,6 +237,7 @@ class Supervisor:
         self._notifier.tell("STOPPING=1")
         self._stop.set()
         self._control.close()
+        self._rounds.close()
         if self._cameras.close():
             for engine in self._engines.all():
                 engine.close()

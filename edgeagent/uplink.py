@@ -13,6 +13,7 @@ from typing import Any
 
 from edgeagent import __version__
 from edgeagent.brokers import personal
+from edgeagent.bulletin import Bulletin
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.commands import Commands, Deed
 from edgeagent.config import Config
@@ -47,10 +48,11 @@ class Uplink:
         tell: Callable[[Notice], None],
         engines: Engines,
         deeds: Mapping[str, Deed],
+        bulletin: Callable[[], Bulletin],
     ) -> None:
         self._outbox, self._state, self._clock = outbox, state, clock
         self._health, self._tell, self._engines = health, tell, engines
-        self._deeds = deeds
+        self._deeds, self._bulletin = deeds, bulletin
 
     def open(self, config: Config) -> None:
         """Begin to connect and to publish; returns at once."""
@@ -64,7 +66,7 @@ class Uplink:
             self._clock,
             config.mqtt,
             self._health,
-            stat=lambda: stat_json(device, self._health.snapshot(), self._clock.wall_ms()),
+            stat=lambda: stat_json(self._bulletin(), self._clock.wall_ms()),
             stat_s=config.health.stat_s,
         )
         self._stop = threading.Event()

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from edgeagent import event
+from edgeagent.bulletin import Bulletin, State
 from edgeagent.clock import ManualClock
 from edgeagent.event import Event, MotionPart, Source, VectorPart, When
 from edgeagent.findings import (
@@ -21,7 +22,6 @@ from edgeagent.findings import (
     Told,
     Visit,
 )
-from edgeagent.health import Health
 from edgeagent.identity import Identity
 from edgeagent.wire.json import (
     PAYLOAD_MAX_BYTES,
@@ -329,15 +329,16 @@ def test_status_info_and_stat_keep_to_their_schemas() -> None:
     status = json.loads(status_json("porch-pi", "online", 1_700_000_000_000))
     validator("status").validate(status)
     assert status == {"v": 1, "ts": 1_700_000_000_000, "dev": "porch-pi", "s": "online"}
-    health = Health()
-    health.count("frames_total.front", 7)
-    health.gauge("outbox_depth", 1 / 3)
-    health.fault("engine", "y" * 300)
-    stat = json.loads(stat_json("porch-pi", health.snapshot(), 5))
+    states = {"disk": State(), "engine.a": State("fault", "none", "y" * 300, "mend it", 61.7)}
+    bulletin = Bulletin(
+        "porch-pi", "0.1", 9.0, states, {"frames_total.front": 7}, {"outbox_depth": 1 / 3}
+    )
+    stat = json.loads(stat_json(bulletin, 5))
     validator("stat").validate(stat)
     assert stat["c"] == {"frames_total.front": 7}
     assert stat["g"] == {"outbox_depth": 0.333}
-    assert len(stat["f"]["engine"]) == 200
+    assert (stat["s"], stat["h"]) == ("fault", {"disk": 0, "engine.a": 2})
+    assert (len(stat["f"]["engine.a"]), stat["e"]) == (200, {"engine.a": ["none", 62]})
     facts = {"ts": 5, "dev": "porch-pi", "boot": "1-00000000", "agent": "0.1", "cameras": ["front"]}
     validator("info").validate(json.loads(info_json(facts)))
 

@@ -16,6 +16,8 @@ WEAR_PER_DAY = 20_000_000_000
 """Bytes a day onto a card: in three years a card of 32 GB is written over 680 times. That is our
 own measure of too much; what a card endures is seldom told."""
 CARDS = "mmcblk"
+HANGS_S = 20.0
+"""A disk that does not say how full it is for so long does not write either."""
 
 WARM_C = 80.0
 """From here a Raspberry Pi 3, 4 or 5 lowers its clock (raspberrypi/documentation,
@@ -38,8 +40,11 @@ def of_clock(reading: ClockReading) -> State:
 
 
 def of_disk(reading: DiskReading) -> State:
-    """Return how the disk fares: ``read_only low | near files wear``."""
+    """Return how the disk fares: ``unknown | hangs read_only low | near files wear``."""
     disk = reading.disk
+    if reading.waits_s >= HANGS_S:
+        why = f"{reading.folder}: its disk has not answered for {reading.waits_s:.0f} s"
+        return State("fault", "hangs", why, "dmesg shows why: often a dying card, or a lost share")
     if disk is None:
         return State("ok", "unknown", "it has not been looked at yet")
     if disk.is_read_only:

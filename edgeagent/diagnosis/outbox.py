@@ -4,7 +4,7 @@ from edgeagent.bulletin import State
 from edgeagent.diagnosis.readings import OutboxReading
 
 FILLING = 0.8
-"""Share of ``outbox.max_bytes`` from which there is time left to act before anything is lost."""
+"""Share of its room from which on there is still time to act before anything is lost."""
 BEHIND = 1000
 """Events by which it grew within the last minutes, connected all the time: it is not a burst."""
 
@@ -25,9 +25,9 @@ def of_outbox(reading: OutboxReading) -> State:
 
 
 def _fullness(reading: OutboxReading) -> State:
-    share = reading.stored_bytes / reading.max_bytes
-    if share >= FILLING:
-        why = f"{reading.pending} events fill {share:.0%} of it; then the oldest go unsent"
+    if reading.fullness >= FILLING:
+        share = f"{reading.fullness:.0%}"
+        why = f"{reading.pending} events fill {share} of its room; then the oldest go unsent"
         cure = "bring the link back; or raise outbox.max_bytes"
         return State("warning", "filling", why, cure)
     if reading.grown >= BEHIND:

@@ -61,8 +61,8 @@ class OutboxReading:
     """The queue on disk."""
 
     pending: int = 0
-    stored_bytes: int = 0
-    max_bytes: int = 1
+    fullness: float = 0.0
+    """Which share of its room the fuller of the two logs takes, events or notices."""
     over_s: float = 0.0
     """How long the three below were gathered."""
     lost: int = 0
@@ -104,9 +104,11 @@ class DiskReading:
 
     folder: str = ""
     disk: Disk | None = None
-    """None: it cannot be told, as while a disk hangs at the first look."""
+    """None: nobody has looked yet, or it cannot be told."""
     written_per_day: float | None = None
     """Bytes written to the whole device, by the mean of at least a day; None: not known yet."""
+    waits_s: float = 0.0
+    """For how long somebody who only looks at it has been waiting for an answer."""
 
 
 @dataclass(frozen=True, slots=True)

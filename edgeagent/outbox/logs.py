@@ -7,7 +7,7 @@ from edgeagent.config import OutboxConfig
 from edgeagent.outbox.entry import is_notice
 from edgeagent.outbox.ground import Ground
 from edgeagent.outbox.ledger import Account
-from edgeagent.outbox.log import Log
+from edgeagent.outbox.log import Log, room_bytes
 from edgeagent.outbox.segment import EVENTS, NOTICES, Segment
 from edgeagent.outbox.spans import Span, Spans
 
@@ -65,6 +65,10 @@ class Logs:
     def bytes(self) -> int:
         """Size of all files."""
         return sum(log.index.bytes for log in self.both)
+
+    def fullness(self, config: OutboxConfig) -> float:
+        """Return which share of its room the fuller one takes."""
+        return max(log.index.bytes / room_bytes(log.name, config) for log in self.both)
 
     @property
     def lost(self) -> int:

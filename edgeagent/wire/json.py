@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
+from edgeagent.bulletin import LEVELS, Bulletin
 from edgeagent.clock import Clock
 from edgeagent.event import CountPart, Event, MotionPart, VectorPart, When, now
 from edgeagent.findings import Detection, Label
-from edgeagent.health import Snapshot
 from edgeagent.identity import Identity
 
 SCHEMA = 1
@@ -228,16 +228,24 @@ def info_json(facts: Mapping[str, Any]) -> bytes:
     return _bounded({"v": SCHEMA, **facts})
 
 
-def stat_json(device: str, snapshot: Snapshot, wall_ms: int) -> bytes:
-    """Return the counters ``c``, gauges ``g`` and faults ``f`` of one instant."""
+def stat_json(bulletin: Bulletin, wall_ms: int) -> bytes:
+    """Return the counters ``c``, the gauges ``g`` and the states of one instant.
+
+    ``s`` is the worst, ``h`` each part's by its number (0 ok, 1 warning, 2 fault); of those that
+    are not ok ``f`` says why, and ``e`` in one word, and for how many seconds.
+    """
+    unwell = bulletin.unwell
     return _bounded(
         {
             "v": SCHEMA,
             "ts": wall_ms,
-            "dev": device,
-            "c": snapshot.counters,
-            "g": {name: round(value, 3) for name, value in snapshot.gauges.items()},
-            "f": {part: why[:WHY_MAX] for part, why in snapshot.states.items()},
+            "dev": bulletin.device,
+            "s": bulletin.level,
+            "h": {part: LEVELS.index(state.level) for part, state in bulletin.states.items()},
+            "c": bulletin.counters,
+            "g": {name: round(value, 3) for name, value in bulletin.gauges.items()},
+            "f": {part: state.why[:WHY_MAX] for part, state in unwell.items()},
+            "e": {part: (state.code, round(state.age_s)) for part, state in unwell.items()},
         }
     )
 
