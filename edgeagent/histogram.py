@@ -3,6 +3,7 @@
 import time
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from operator import add
 from typing import NamedTuple
 
@@ -102,6 +103,18 @@ class Histogram:
             return []
         places = range(full[0], full[-1] + 1)
         return [Bucket(_low_us(p), _low_us(p + 1), self._counts[p]) for p in places]
+
+    def below(self, edges_us: Sequence[int]) -> list[int]:
+        """Return for each edge how many durations were shorter.
+
+        Args:
+            edges_us: rising, each the lower edge of some bucket: ``2**k`` and ``3 * 2**k`` are,
+                from 8 on.
+        """
+        sums = [0, *accumulate(self._counts)]
+        places = [_index(edge) for edge in edges_us]
+        assert [_low_us(place) for place in places] == list(edges_us)
+        return [sums[place] for place in places]
 
     def quantile_us(self, share: float) -> float:
         """Return the middle of the bucket in which the quantile lies: at most a sixteenth off.
