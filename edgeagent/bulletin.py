@@ -26,7 +26,8 @@ class State:
     cure: str = ""
     """What the owner does about it; there whenever it is not ok."""
     age_s: float = 0.0
-    """For how long level and code have been these, by a monotonic clock."""
+    """For how long that has been the cause, by a monotonic clock; a warning that becomes a fault
+    does not begin anew."""
 
 
 @dataclass(frozen=True, slots=True)

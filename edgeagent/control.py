@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 SOCKET = "control"
 MAX_LINE_BYTES = 4096
-MAX_ANSWER_BYTES = 65536
+MAX_ANSWER_BYTES = 1 << 20
 MAX_TALKS = 8
 """At most so many at once; the next is hung up on."""
 REQUEST_S = 5.0

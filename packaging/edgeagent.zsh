@@ -241,6 +241,7 @@ _shtab_edgeagent_status_options=(
   "--debug[show tracebacks, log more]"
   "--state[state folder of the agent]:state:"
   "--json[with all counters, for programs]"
+  "--prometheus[all metrics, as Prometheus reads]"
 )
 
 # guard to ensure default positional specs are added only once per session

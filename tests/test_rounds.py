@@ -28,12 +28,12 @@ from edgeagent.rounds.window import Window
 LOST = State("fault", "lost", "no answer")
 
 
-def test_an_age_counts_from_the_change_of_level_or_code_and_not_of_words() -> None:
+def test_an_age_counts_from_the_change_of_cause_and_not_of_level_or_words() -> None:
     since = Since()
     assert since.aged({"link": State()}, 100.0)["link"].age_s == 0
     assert since.aged({"link": State()}, 130.0)["link"].age_s == 30
     assert since.aged({"link": LOST}, 140.0)["link"].age_s == 0
-    other = State("fault", "lost", "in other words")
+    other = State("warning", "lost", "in other words")
     assert since.aged({"link": other}, 150.0)["link"].age_s == 10
     assert since.aged({}, 160.0) == {}
     assert since.aged({"link": other}, 170.0)["link"].age_s == 0

@@ -2,49 +2,58 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgeagent import control
+from edgeagent.bulletin import of_fields
 from edgeagent.cli.run import state_folder
+from edgeagent.cli.status_screen import lines
 from edgeagent.errors import RetryError
+from edgeagent.terminal import ink_for
+
+FAULT = 1
+"""Exit status where some part has a fault."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("--state", type=Path, help="state folder of the agent")
-    parser.add_argument("--json", action="store_true", help="with all counters, for programs")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="with all counters, for programs")
+    form.add_argument("--prometheus", action="store_true", help="all metrics, as Prometheus reads")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it; return 69 where no agent runs, 0 also where something is wrong with it."""
-    folder = control.runtime_folder(options.state or state_folder())
-    with control.asked(folder, {"do": "status"}) as answer:
+    """Print it.
+
+    Returns:
+        69 where no agent runs. The screen: 1 where some part has a fault, else 0; for programs 0,
+        since what they read says it.
+    """
+    if options.prometheus:
+        _print_metrics(_told(options.state, "bulletin"))
+        return 0
+    said = _told(options.state, "status")
+    if options.json:
+        print(json.dumps(said))
+        return 0
+    print("\n".join(lines(said, ink_for(sys.stdout))))
+    return FAULT if said.get("state") == "fault" else 0
+
+
+def _told(state: Path | None, what: str) -> Mapping[str, Any]:
+    folder = control.runtime_folder(state or state_folder())
+    with control.asked(folder, {"do": what}) as answer:
         if answer is None:
             raise RetryError(f"{folder}: no agent runs here; start it, or name its --state")
-        said = {name: value for name, value in answer.items() if name != "ok"}
-    print(json.dumps(said) if options.json else "\n".join(_lines(said)))
-    return 0
+        return {name: value for name, value in answer.items() if name != "ok"}
 
 
-def _lines(said: Mapping[str, Any]) -> Iterator[str]:
-    minutes = int(said["up_s"] // 60)
-    yield f"edgeagent    {said['version']}, up {minutes // 60} h {minutes % 60:02} min"
-    counters = said["counters"]
-    for name, state in said["cameras"].items():
-        seen = [f"{counters.get(f'{what}_total.{name}', 0):,} {what}" for what in _OF_A_CAMERA]
-        yield f"camera       {name}: {state}; {', '.join(seen)}"
-    for name, stages in said["stages"].items():
-        times = [f"{s} {stages[s]['p90_ms']:g}" for s in _TIMED if s in stages]
-        if times:
-            yield f"p90, ms      {name}: {', '.join(times)}"
-    yield f"models run   {', '.join(said['engines']) or 'none'}"
-    yield f"broker       {'connected' if said['link'] else 'not connected'}"
-    yield f"outbox       {said['outbox']['pending']:,} to send, {said['outbox']['bytes']:,} bytes"
-    for part, why in said["faults"].items():
-        yield f"fault        {part}: {why}"
+def _print_metrics(fields: Mapping[str, Any]) -> None:
+    # A library that only who asks for metrics loads.
+    from edgeagent.metrics import exposition
 
-
-_TIMED = ("motion", "preprocess", "invoke", "decode")
-_OF_A_CAMERA = ("frames", "moved", "looks", "events")
+    sys.stdout.write(exposition(of_fields(fields)).decode())

@@ -22,10 +22,9 @@ def of_link(reading: LinkReading) -> State:
 
 
 def _down(reading: LinkReading) -> State:
-    why = f"no connection to {reading.host}"
     if reading.down_s < CONNECTING_S and not reading.why:
-        return State("ok", "connecting", why + " yet")
-    why += f": {reading.why}" if reading.why else " within the time it should take"
+        return State("ok", "connecting", f"no connection to {reading.host} yet")
+    why = f"{reading.host}: {reading.why or 'no connection within the time it should take'}"
     cure = f"see that the network and the broker are there: ping {reading.host}; then [mqtt]"
     level: Level = "fault" if reading.down_s >= DOWN_S else "warning"
     return State(level, "down", why, cure)

@@ -266,7 +266,14 @@ def test_a_person_at_the_device_asks_how_it_fares(agent: Running, boss: Boss) ->
     assert said["link"] is True
     assert said["engines"] == ["cpu"]
     assert said["outbox"]["pending"] >= 0
-    assert "broker       connected" in run(command).stdout
+    assert said["states"]["camera.yard"]["level"] == "ok"
+    screen = run(command)
+    assert "broker       connected" in screen.stdout
+    assert screen.returncode == (1 if "fault        " in screen.stdout else 0)
+    metrics = run([*command, "--prometheus"])
+    assert metrics.returncode == 0, metrics.stderr
+    assert 'edgeagent_part_state{part="camera.yard",state="ok"} 1.0' in metrics.stdout
+    assert 'edgeagent_stage_duration_seconds_count{camera="yard",stage="motion"}' in metrics.stdout
 
 
 def test_where_no_agent_runs_status_says_so(tmp_path: Path) -> None:
