@@ -1,8 +1,11 @@
 """What is wrong with a part: level, code, cause and cure, from readings alone."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from edgeagent.bulletin import State
+from edgeagent.bulletin import LEVELS, State
 from edgeagent.diagnosis import (
     CameraReading,
     ClockReading,
@@ -77,6 +80,8 @@ CASES: list[tuple[State, str]] = [
     (of_clock(ClockReading(False, 180)), "warning unset"),
     (of_disk(DiskReading()), "ok unknown"),
     (of_disk(DiskReading("/x", CARD)), "ok"),
+    (of_disk(DiskReading("/x", CARD, waits_s=19.9)), "ok"),
+    (of_disk(DiskReading("/x", None, waits_s=20)), "fault hangs"),
     (of_disk(DiskReading("/x", Disk(32 * GB, 499_000_000))), "warning near"),
     (of_disk(DiskReading("/x", Disk(32 * GB, 49_000_000))), "fault low"),
     (of_disk(DiskReading("/x", Disk(GB, 101_000_000))), "ok"),
@@ -157,3 +162,21 @@ def test_all_parts_are_judged_in_the_order_of_the_river() -> None:
 def test_a_healthy_agent_is_ok_in_all_parts() -> None:
     states = judge(Readings(cameras={"door": CameraReading()}))
     assert {state.level for state in states.values()} == {"ok"}
+
+
+def documented() -> set[tuple[str, str]]:
+    """Return level and code of every cause on the page."""
+    page = (Path(__file__).parents[1] / "docs/health.md").read_text()
+    rows = [line.split("|")[2:4] for line in page.splitlines() if line.startswith("| ")]
+    return {
+        (level.strip(), code)
+        for codes, level in rows
+        for code in re.findall(r"`(\w+)`", codes)
+        if level.strip() in LEVELS
+    }
+
+
+def test_the_page_tells_every_cause_there_is_and_no_other() -> None:
+    others = judge(Readings(others={"config": "x", "commands": "x"}))
+    judged = [state for state, _ in CASES] + list(others.values())
+    assert documented() == {(one.level, one.code) for one in judged if one.code}
