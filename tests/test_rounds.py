@@ -173,6 +173,17 @@ def test_a_camera_that_is_lent_is_well_whatever_was_before(ward: Ward) -> None:
     assert ward.code("camera.door") == "ok"
 
 
+def test_a_main_stream_that_was_lost_is_forgotten_when_its_camera_is_begun_anew(ward: Ward) -> None:
+    ward.cameras.open(ward.config.camera)
+    ward.clock.advance(1)
+    ward.hear(Notice("detail", "lost", "404", "door"))
+    assert ward.code("camera.door") == "warning detail"
+    ward.clock.advance(1)
+    with ward.cameras.lent({"camera": "door"}):
+        assert ward.code("camera.door") == "ok lent"
+    assert ward.code("camera.door") == "ok"
+
+
 def test_a_link_is_down_from_its_notice_on_and_the_figures_say_so(ward: Ward) -> None:
     assert ward.code("link") == "ok"
     ward.is_connected = False

@@ -21,7 +21,7 @@ from edgeagent.diagnosis import (
 from edgeagent.engines import Engine
 from edgeagent.engines.failover import Failover
 from edgeagent.engines.pool import Pool
-from edgeagent.health import Health, Snapshot
+from edgeagent.health import Health, Lost, Snapshot
 from edgeagent.looker import Engines
 from edgeagent.outbox import Outbox
 from edgeagent.rounds.slow import Slow
@@ -69,8 +69,8 @@ def _cameras(
 ) -> Iterator[tuple[str, CameraReading]]:
     configs, begun_s = {one.name: one for one in config.camera}, parts.cameras.begun_s()
     for name, state in parts.cameras.states().items():
-        one, is_stuck = configs.get(name, CameraConfig()), f"camera {name}" in stuck
-        yield name, _camera(one, state, health, is_stuck, begun_s[name], now_s)
+        one, is_stuck = configs.get(name, CameraConfig(name=name)), f"camera {name}" in stuck
+        yield name, _camera(one, state, health, is_stuck, begun_s.get(name, now_s), now_s)
 
 
 def _camera(
@@ -78,10 +78,9 @@ def _camera(
 ) -> CameraReading:
     name = config.name
     seen_s = max(health.last_s(f"camera {name}") or begun_s, begun_s)
-    lost, detail = health.lost("camera", name), health.lost("detail", name)
-    if lost is not None and lost.at_s < seen_s:
-        # It was begun anew since, or frames came: nobody had to say that it is back.
-        lost = None
+    # Begun anew since, nobody had to say that it is back.
+    lost = _after(health.lost("camera", name), seen_s)
+    detail = _after(health.lost("detail", name), begun_s)
     return CameraReading(
         state=state,
         silent_s=round(now_s - seen_s, 1),
@@ -93,6 +92,10 @@ def _camera(
         source=config.source,
         address=config.address,
     )
+
+
+def _after(lost: Lost | None, at_s: float) -> Lost | None:
+    return lost if lost is not None and lost.at_s >= at_s else None
 
 
 def _motion(parts: Parts, window: Window) -> MotionReading:
@@ -112,16 +115,9 @@ def _engines(
     wanted = (config.model.name, parts.engines.look), (config.model.vector, parts.engines.vector)
     for name, engine in wanted:
         if name:
-            yield (
-                name,
-                EngineReading(
-                    runs=engine.name if engine else "none",
-                    is_accelerated=_is_accelerated(engine),
-                    lost=lost,
-                    slow=slow,
-                    refused=snapshot.states.get("engine", ""),
-                ),
-            )
+            runs = engine.name if engine else "none"
+            refused = snapshot.states.get("engine", "")
+            yield name, EngineReading(runs, _is_accelerated(engine), lost, slow, refused)
 
 
 def _is_accelerated(engine: Engine | None) -> bool:
