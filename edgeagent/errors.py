@@ -29,12 +29,15 @@ class EdgeagentError(Exception):
     """Base of every deliberate failure; ``exit_status`` tells systemd what to do next."""
 
     exit_status = 70
+    cure = "report it"
+    """In a few words, for who searches the log."""
 
 
 class FileError(EdgeagentError):
     """A file the owner wrote is wrong; starting again without mending it changes nothing."""
 
     exit_status = 78
+    cure = "mend the file"
 
 
 class ConfigError(FileError, ValueError):
@@ -53,6 +56,7 @@ class ModelError(EdgeagentError):
     """The model cannot be used; deploy the bundle again."""
 
     exit_status = 65
+    cure = "deploy the model again"
 
 
 class BundleError(ModelError, ValueError):
@@ -67,6 +71,7 @@ class RetryError(EdgeagentError):
     """Something outside the process failed and may come back by itself."""
 
     exit_status = 69
+    cure = "it is tried again"
 
 
 class CameraError(RetryError, OSError):
@@ -121,3 +126,4 @@ class UsageError(EdgeagentError, ValueError):
     """The command line asks for something that does not exist."""
 
     exit_status = 64
+    cure = "ask otherwise"

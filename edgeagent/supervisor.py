@@ -10,7 +10,7 @@ import signal
 import threading
 from pathlib import Path
 
-from edgeagent import assembly
+from edgeagent import assembly, journal
 from edgeagent import event as events
 from edgeagent.accelerators import Find, Ties
 from edgeagent.agent import Agent
@@ -141,7 +141,8 @@ class Supervisor:
     def tell(self, notice: Notice) -> None:
         """Hear of something that happened to a part: log it, and put it into the outbox."""
         level = logging.INFO if notice.what in GOOD_NEWS else logging.WARNING
-        _log.log(level, "%s %s %s: %s", notice.part, notice.name, notice.what, notice.why)
+        words = notice.part, notice.name, notice.what, notice.why
+        _log.log(level, "%s %s %s: %s", *words, extra=journal.about(notice))
         self.health.hear(notice, self._clock.mono_s())
         self._put(events.from_notice(notice, events.now(self._clock, self._kernel)))
         if notice.part in ("tpu", "engine"):

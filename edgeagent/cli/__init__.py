@@ -1,7 +1,6 @@
 """The command line: one file per command, each imported only when it is asked for."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Collection, Sequence
@@ -9,6 +8,7 @@ from importlib import import_module
 
 import edgeagent
 from edgeagent import __version__
+from edgeagent.cli.log import begin_log, complain
 from edgeagent.errors import EdgeagentError
 
 # Before anything imports numpy: the gate's sums are small, and OpenBLAS's idle threads wait by
@@ -35,17 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status (see errors.py)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = parser(arguments).parse_args(arguments)
-    logging.basicConfig(
-        level=logging.DEBUG if options.debug else logging.INFO,
-        format="%(levelname)s %(threadName)s: %(message)s",
-        stream=sys.stderr,
-    )
+    begin_log(options.debug)
     try:
         status: int = options.run(options)
     except EdgeagentError as error:
         if options.debug:
             raise
-        print(f"edgeagent: {error}", file=sys.stderr)
+        complain(error)
         return error.exit_status
     except KeyboardInterrupt:
         return 130

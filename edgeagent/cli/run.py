@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgeagent import settings
 from edgeagent.cli.check import DEFAULT_FILE
+from edgeagent.cli.log import name_device
 from edgeagent.clock import SystemClock
 from edgeagent.errors import ConfigError
 from edgeagent.supervisor import Supervisor, on_signals
@@ -22,6 +23,7 @@ def run(options: argparse.Namespace) -> int:
     config = settings.load(options.config)
     if not config.camera:
         raise ConfigError([f"{options.config}: camera: there is none; add a [[camera]] table"])
+    name_device(config.device_name)
     state = options.state or state_folder()
     supervisor = Supervisor(config, options.config, state, SystemClock())
     on_signals(supervisor)

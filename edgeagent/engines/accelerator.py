@@ -261,7 +261,8 @@ class Accelerator:
         if self._stop.is_set() or not (self._expected or self._present()):
             return
         if not isinstance(error, AcceleratorError | ModelError):
-            log.error("tpu %s: a fault in opening it", self.name, exc_info=error)
+            about = {"engine": self.name}
+            log.error("tpu %s: a fault in opening it", self.name, exc_info=error, extra=about)
         cause: Cause = getattr(error, "cause", "error")
         self._away(cause, str(error) or repr(error))
         if cause not in HELPLESS and not isinstance(error, ModelError):
@@ -275,7 +276,8 @@ class Accelerator:
             self._health.count(f"tpu_lost_total.{cause}")
             self._tell(Notice("tpu", "lost", f"{cause}: {why}", self.name))
         elif told != cause:
-            log.warning("tpu %s: still away, now by %s: %s", self.name, cause, why)
+            about = {"engine": self.name, "error": AcceleratorError}
+            log.warning("tpu %s: still away, now by %s: %s", self.name, cause, why, extra=about)
 
     def _let_go(self) -> None:
         """Close what was lost: the device takes one owner at a time."""

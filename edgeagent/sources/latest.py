@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator
 
+from edgeagent import journal
 from edgeagent.errors import CameraError
 from edgeagent.frame import Frame
 from edgeagent.sources import Source
@@ -100,6 +101,7 @@ class Latest:
         return self._slot is not None or self._over or self._closed
 
     def _read(self) -> None:
+        journal.camera.set(self._name)
         try:
             for frame in self._source.frames():
                 if not self._put(frame):
