@@ -1,4 +1,4 @@
-"""What a person on the device may ask over the control socket, and who does it for them."""
+"""What may be asked of the agent, on the device or by an order, and who does it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,15 +8,19 @@ from edgeagent import __version__
 from edgeagent.bulletin import Bulletin, state_fields, to_fields
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock
+from edgeagent.commands import Deed
 from edgeagent.control import Request
 from edgeagent.errors import UsageError
 from edgeagent.health import Health
 from edgeagent.looker import Engines
 from edgeagent.outbox import Outbox
+from edgeagent.pausing import Pausing
 from edgeagent.uplink import Uplink
 
 LOCAL = "local"
 """Stands for the id in what a person on the device asked for."""
+HERE = "by somebody at the device"
+WORDS = ("lend", "glance", "pause", "resume", "status", "bulletin")
 
 
 class Desk:
@@ -25,6 +29,7 @@ class Desk:
     def __init__(
         self,
         cameras: Cameras,
+        pausing: Pausing,
         engines: Engines,
         outbox: Outbox,
         uplink: Uplink,
@@ -32,7 +37,7 @@ class Desk:
         clock: Clock,
         bulletin: Callable[[], Bulletin],
     ) -> None:
-        self._cameras, self._engines = cameras, engines
+        self._cameras, self._pausing, self._engines = cameras, pausing, engines
         self._outbox, self._uplink = outbox, uplink
         self._health, self._clock, self._bulletin = health, clock, bulletin
         self._began_s = clock.mono_s()
@@ -46,12 +51,16 @@ class Desk:
                     yield told
             case "glance":
                 yield self._cameras.look_now(LOCAL, request)
+            case "pause":
+                yield self._pausing.pause(request, "local", HERE)
+            case "resume":
+                yield self._pausing.resume(request, "local", HERE)
             case "status":
                 yield self._status()
             case "bulletin":
                 yield to_fields(self._bulletin())
             case other:
-                raise UsageError(f"{other!r}: there is lend, glance, status and bulletin")
+                raise UsageError(f"{other!r}: there is {', '.join(WORDS)}")
 
     def _status(self) -> Mapping[str, Any]:
         """Return how the agent fares, for a person on the device and for whoever rolls it out."""
@@ -63,6 +72,7 @@ class Desk:
             "boot": self._outbox.boot,
             "up_s": round(self._clock.mono_s() - self._began_s, 1),
             "cameras": self._cameras.states(),
+            "paused": self._pausing.paused(),
             "stages": self._cameras.stages(),
             "engines": [engine.name for engine in self._engines.all()],
             "link": self._uplink.connected,
@@ -71,3 +81,12 @@ class Desk:
             "counters": dict(snapshot.counters),
             "gauges": dict(bulletin.gauges),
         }
+
+
+def orders(cameras: Cameras, pausing: Pausing) -> dict[str, Deed]:
+    """Return how each kind of order from the broker's side is done: by the same deeds."""
+    return {
+        "look": cameras.look_now,
+        "pause": lambda wish, asked: pausing.pause(asked, "order", f"by order {wish}"),
+        "resume": lambda wish, asked: pausing.resume(asked, "order", f"by order {wish}"),
+    }

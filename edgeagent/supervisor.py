@@ -18,7 +18,7 @@ from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
 from edgeagent.control import Control, runtime_folder
-from edgeagent.desk import Desk
+from edgeagent.desk import Desk, orders
 from edgeagent.edgetpu import find_devices
 from edgeagent.edgetpu.recovery import Recovery
 from edgeagent.errors import ConfigError, EdgeagentError
@@ -29,10 +29,13 @@ from edgeagent.identity import Boot, begin_boot
 from edgeagent.looker import Engines
 from edgeagent.machine import Machine
 from edgeagent.outbox import Outbox
+from edgeagent.pauses import Pauses
+from edgeagent.pausing import Pausing
 from edgeagent.rounds import Parts, Rounds
 from edgeagent.settings import Change, changes, load
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
+from edgeagent.watching import Watches
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ TICK_S = 0.25
 """How often the main thread looks around; well below any sane WatchdogSec."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
-GOOD_NEWS = ("back", "lent", "read", "ready", "returned", "well")
+GOOD_NEWS = ("back", "lent", "paused", "read", "ready", "resumed", "returned", "well")
 """Notices that need nobody's attention."""
 
 
@@ -76,9 +79,12 @@ class Supervisor:
         self._moved = threading.Event()
         """Another engine answers now: what the device says it is has to be said anew."""
         self._engines = Engines()
-        self._cameras = Cameras(
-            self._new_agent, self._put, self._fail, self.tell, clock, over=self._stop
+        pauses = Pauses(state, clock, self._kernel, self.health)
+        self._watches = Watches(
+            self._new_agent, self._put, self._fail, self.tell, clock, self._stop, pauses
         )
+        self._cameras = Cameras(self._watches, self.tell)
+        self._pausing = Pausing(self._watches, self.tell)
         self._failure: EdgeagentError | None = None
 
     def run(self) -> int:
@@ -99,11 +105,12 @@ class Supervisor:
             self.health,
             self.tell,
             self._engines.all,
-            deeds={"look": self._cameras.look_now},
+            deeds=orders(self._cameras, self._pausing),
             bulletin=self._rounds.bulletin,
         )
         desk = Desk(
             self._cameras,
+            self._pausing,
             self._engines,
             self._outbox,
             self._uplink,
@@ -155,7 +162,8 @@ class Supervisor:
         """Open everything that the settings name; a part that will not open is not the end."""
         self._uplink.open(self._config)
         self._change_engines()
-        self._cameras.open(self._config.camera)
+        self._watches.open(self._config.camera)
+        self._pausing.tell(self._watches.all)
         self._rounds.start()
         self._control.start()
 
@@ -178,6 +186,7 @@ class Supervisor:
             if self._moved.is_set():
                 self._moved.clear()
                 self._uplink.announce()
+            self._pausing.tick()
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():
                 self._fail(RuntimeError("the publisher's thread died"))

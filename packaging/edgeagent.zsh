@@ -17,8 +17,10 @@ _shtab_edgeagent_commands() {
     look:'show a camera to who stands at the device, for aiming and for zones'
     models:'list the model bundles'
     motion:'what the motion gate thought of a clip, and why a frame was worth a look'
+    pause:'close cameras: none is read again before it is resumed, or its time is over'
     recover:'as root: take one step to bring a lost Edge TPU back, when the agent has asked'
     replay:'what would be said of a clip: events as JSON lines, no broker'
+    resume:'watch cameras again that are paused'
     run:'watch the cameras and publish, as the service does'
     status:'how the agent that runs here fares'
     tpu:'which Edge TPUs there are, what is wrong with them, and what to type'
@@ -201,6 +203,17 @@ _shtab_edgeagent_motion_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_motion_defaults_added=0
 
+_shtab_edgeagent_pause_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--for[resume by itself after so long]:10m:"
+  "--state[state folder of the agent]:state:"
+  "(*)::its name\; default\: all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_pause_defaults_added=0
+
 _shtab_edgeagent_recover_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show tracebacks, log more]"
@@ -225,6 +238,16 @@ _shtab_edgeagent_replay_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_replay_defaults_added=0
+
+_shtab_edgeagent_resume_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--state[state folder of the agent]:state:"
+  "(*)::its name\; default\: all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_resume_defaults_added=0
 
 _shtab_edgeagent_run_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -285,8 +308,10 @@ _shtab_edgeagent() {
         look) _arguments -C -s $_shtab_edgeagent_look_options ;;
         models) _shtab_edgeagent_models ;;
         motion) _arguments -C -s $_shtab_edgeagent_motion_options ;;
+        pause) _arguments -C -s $_shtab_edgeagent_pause_options ;;
         recover) _arguments -C -s $_shtab_edgeagent_recover_options ;;
         replay) _arguments -C -s $_shtab_edgeagent_replay_options ;;
+        resume) _arguments -C -s $_shtab_edgeagent_resume_options ;;
         run) _arguments -C -s $_shtab_edgeagent_run_options ;;
         status) _arguments -C -s $_shtab_edgeagent_status_options ;;
         tpu) _arguments -C -s $_shtab_edgeagent_tpu_options ;;

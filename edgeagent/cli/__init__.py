@@ -24,6 +24,8 @@ COMMANDS = {
     "glance": "have the running agent look now, and say what is in view",
     "motion": "what the motion gate thought of a clip, and why a frame was worth a look",
     "status": "how the agent that runs here fares",
+    "pause": "close cameras: none is read again before it is resumed, or its time is over",
+    "resume": "watch cameras again that are paused",
     "models": "list the model bundles",
     "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",
     "recover": "as root: take one step to bring a lost Edge TPU back, when the agent has asked",

@@ -1,8 +1,9 @@
-"""Amounts as people type them: 5ms, 10%."""
+"""Amounts as people type them: 5ms, 10m, 10%."""
 
 import argparse
 
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def duration_ms(text: str) -> float:
@@ -16,6 +17,18 @@ def duration_ms(text: str) -> float:
         if number != text and _is_number(number):
             return float(number) * factor
     raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 5ms, 0.2s or 800us")
+
+
+def lasting_s(text: str) -> float:
+    """Return seconds, 600 for ``10m``.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such time.
+    """
+    number, factor = text[:-1], _S.get(text[-1:])
+    if factor is None or not _is_number(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 90s, 10m, 8h or 2d")
+    return float(number) * factor
 
 
 def share(text: str) -> float:

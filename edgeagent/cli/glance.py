@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeagent import control
-from edgeagent.cli.run import state_folder
+from edgeagent.cli.asking import told
 from edgeagent.errors import RetryError
 
 
@@ -18,12 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each thing in view; return 69 where a camera did not look."""
-    folder = control.runtime_folder(options.state or state_folder())
     wanted = {"camera": options.camera} if options.camera else {}
-    with control.asked(folder, {"do": "glance", **wanted}) as answer:
-        if answer is None:
-            raise RetryError(f"{folder}: no agent runs here; start it, or name its --state")
-        saw: Mapping[str, Mapping[str, Any]] = answer["saw"]
+    saw: Mapping[str, Mapping[str, Any]] = told(options.state, {"do": "glance", **wanted})["saw"]
     for camera, seen in saw.items():
         for line in _lines(seen):
             print(f"{camera:<12} {line}")

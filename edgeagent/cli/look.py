@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgeagent import control, credentials, picture, settings
+from edgeagent.cli.asking import agent_folder
 from edgeagent.cli.check import DEFAULT_FILE
-from edgeagent.cli.run import state_folder
 from edgeagent.clock import SystemClock
 from edgeagent.config import CameraConfig, Config, MotionConfig
 from edgeagent.errors import UsageError
@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> int:
     """Show one picture, or a film of them, or write a still that only its owner can read."""
     config = settings.load(options.config)
     camera = _chosen(config, options.camera)
-    folder = control.runtime_folder(options.state or state_folder())
-    with control.asked(folder, {"do": "lend", "camera": camera.name}):
+    with control.asked(agent_folder(options.state), {"do": "lend", "camera": camera.name}):
         if options.still:
             _still(camera, options.still, config.motion if options.cells else None)
         else:

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeagent import control
 from edgeagent.bulletin import of_fields
-from edgeagent.cli.run import state_folder
+from edgeagent.cli.asking import told
 from edgeagent.cli.status_screen import lines
-from edgeagent.errors import RetryError
 from edgeagent.terminal import ink_for
 
 FAULT = 1
@@ -34,22 +32,14 @@ def run(options: argparse.Namespace) -> int:
         since what they read says it.
     """
     if options.prometheus:
-        _print_metrics(_told(options.state, "bulletin"))
+        _print_metrics(told(options.state, {"do": "bulletin"}))
         return 0
-    said = _told(options.state, "status")
+    said = told(options.state, {"do": "status"})
     if options.json:
         print(json.dumps(said))
         return 0
     print("\n".join(lines(said, ink_for(sys.stdout))))
     return FAULT if said.get("state") == "fault" else 0
-
-
-def _told(state: Path | None, what: str) -> Mapping[str, Any]:
-    folder = control.runtime_folder(state or state_folder())
-    with control.asked(folder, {"do": what}) as answer:
-        if answer is None:
-            raise RetryError(f"{folder}: no agent runs here; start it, or name its --state")
-        return {name: value for name, value in answer.items() if name != "ok"}
 
 
 def _print_metrics(fields: Mapping[str, Any]) -> None:

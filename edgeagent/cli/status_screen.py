@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgeagent.cli.pause import until
 from edgeagent.terminal import Ink, Style, clean, wrapped
 
 Said = Mapping[str, Any]
@@ -63,6 +64,8 @@ def span(seconds: float) -> str:
 def _cameras(said: Said) -> Iterator[tuple[str, str]]:
     for name, state in said["cameras"].items():
         yield "camera", f"{name}: {state}; {_counts(said, name)}{_latest(said, name)}"
+        if pause := said.get("paused", {}).get(name):
+            yield "paused", f"{name}: {pause['why']}, {until(pause)}"
 
 
 def _counts(said: Said, name: str) -> str:
