@@ -125,10 +125,23 @@ def _accelerators(
                 present=berth.present,
                 expected=bool(found) or config.device != "auto",
                 abandon=berth.abandon,
+                port=berth.port,
                 plea=Plea(ties.recovery, claims.pleading, name) if ties.recovery else NO_PLEA,
             )
         )
     return accelerators
+
+
+def ports(config: ModelConfig, bundles: Sequence[Bundle], find: Find = find_devices) -> list[str]:
+    """Return where the Edge TPUs are that `open_accelerated` would open for ``bundles``.
+
+    Returns:
+        "" among them for one that is named and not seen: it may be there all the same.
+    """
+    if not wants_accelerator(config, bundles):
+        return []
+    found = [device.port for device in find() if _matches(config.device, device)]
+    return found or ([] if config.device == "auto" else [""])
 
 
 def _matches(wanted: str, device: Device) -> bool:
@@ -195,6 +208,10 @@ class Berth:
         self._config, self._find, self._claims = config, find, claims
         self._port = ""
         self._worker = Worker(title, self._delegate, config.runtime, config.threads)
+
+    def port(self) -> str:
+        """Return where its device is plugged in, "" where it has had none yet."""
+        return self._port
 
     def present(self) -> bool:
         """Return whether a device for this berth can be seen."""

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 SOCKET = "control"
 MAX_LINE_BYTES = 4096
 MAX_ANSWER_BYTES = 1 << 20
+"""The stage times of a dozen cameras are 100 kB."""
 MAX_TALKS = 8
 """At most so many at once; the next is hung up on."""
 REQUEST_S = 5.0
@@ -43,6 +44,23 @@ def runtime_folder(state: Path) -> Path:
     """Return where the socket is: systemd's runtime folder of the unit, else the state folder."""
     given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(given) if given else state
+
+
+def unit(text: str | None = None) -> str:
+    """Return the systemd unit that this process runs in, "" for none.
+
+    Args:
+        text: of ``/proc/self/cgroup``, cgroups(7); None: read it.
+    """
+    if text is None:
+        try:
+            text = Path("/proc/self/cgroup").read_text()
+        except OSError:
+            return ""
+    paths = [line.rpartition(":")[2] for line in text.splitlines()]
+    # What a person started has a unit, too, but is not stopped as one.
+    names = [path.rpartition("/")[2] for path in paths if not path.startswith("/user.slice")]
+    return next((name for name in names if name.endswith(".service")), "")
 
 
 class Control:

@@ -1,5 +1,7 @@
 """What may be asked of the agent, on the device or by an order, and who does it."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,9 +11,11 @@ from edgeagent.bulletin import Bulletin, state_fields, to_fields
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock
 from edgeagent.commands import Deed
-from edgeagent.control import Request
+from edgeagent.control import Request, unit
+from edgeagent.engines import Engine
 from edgeagent.errors import UsageError
 from edgeagent.health import Health
+from edgeagent.histogram import StageHistograms
 from edgeagent.looker import Engines
 from edgeagent.outbox import Outbox
 from edgeagent.pausing import Pausing
@@ -20,7 +24,6 @@ from edgeagent.uplink import Uplink
 LOCAL = "local"
 """Stands for the id in what a person on the device asked for."""
 HERE = "by somebody at the device"
-WORDS = ("lend", "glance", "pause", "resume", "status", "bulletin")
 
 
 class Desk:
@@ -41,26 +44,27 @@ class Desk:
         self._outbox, self._uplink = outbox, uplink
         self._health, self._clock, self._bulletin = health, clock, bulletin
         self._began_s = clock.mono_s()
+        self._deeds: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {
+            "glance": lambda asked: cameras.look_now(LOCAL, asked),
+            "pause": lambda asked: pausing.pause(asked, "local", HERE),
+            "resume": lambda asked: pausing.resume(asked, "local", HERE),
+            "status": lambda _: self._status(),
+            "bulletin": lambda _: to_fields(self._bulletin()),
+            "histograms": lambda _: self._histograms(),
+            "holds": lambda _: self._holds(),
+        }
 
     @contextmanager
     def answer(self, request: Request) -> Iterator[Mapping[str, Any]]:
         """Do what is asked; what is lent, for as long as the asker stays. See `control.Answer`."""
-        match request.get("do"):
-            case "lend":
-                with self._cameras.lent(request) as told:
-                    yield told
-            case "glance":
-                yield self._cameras.look_now(LOCAL, request)
-            case "pause":
-                yield self._pausing.pause(request, "local", HERE)
-            case "resume":
-                yield self._pausing.resume(request, "local", HERE)
-            case "status":
-                yield self._status()
-            case "bulletin":
-                yield to_fields(self._bulletin())
-            case other:
-                raise UsageError(f"{other!r}: there is {', '.join(WORDS)}")
+        word = str(request.get("do"))
+        if word == "lend":
+            with self._cameras.lent(request) as told:
+                yield told
+        elif word in self._deeds:
+            yield self._deeds[word](request)
+        else:
+            raise UsageError(f"{word!r}: there is lend, {', '.join(self._deeds)}")
 
     def _status(self) -> Mapping[str, Any]:
         """Return how the agent fares, for a person on the device and for whoever rolls it out."""
@@ -81,6 +85,53 @@ class Desk:
             "counters": dict(snapshot.counters),
             "gauges": dict(bulletin.gauges),
         }
+
+    def _histograms(self) -> Mapping[str, Any]:
+        """Return every stage time since each camera was begun, for `bench.live`."""
+        return {
+            **_process(),
+            "version": __version__,
+            "up_s": round(self._clock.mono_s() - self._began_s, 3),
+            "cpu_s": round(time.process_time(), 3),
+            "engines": [_engine(engine) for engine in self._engines.all()],
+            "cameras": {name: _stages(kept) for name, kept in self._cameras.kept().items()},
+        }
+
+    def _holds(self) -> Mapping[str, Any]:
+        """Return the devices that nobody else can open now, for `bench.held`."""
+        held = [one for one in self._engines.accelerators if one.is_held]
+        return {
+            **_process(),
+            "cameras": self._cameras.addresses(),
+            "tpus": [{"name": one.name, "port": one.port} for one in held],
+        }
+
+
+def _process() -> dict[str, Any]:
+    return {"pid": os.getpid(), "unit": unit()}
+
+
+def _engine(engine: Engine) -> Mapping[str, Any]:
+    shape = "x".join(map(str, engine.takes.shape))
+    return {
+        "name": engine.name,
+        "model": engine.bundle.name,
+        "digest8": engine.file.digest8,
+        "size_bytes": engine.file.size_bytes,
+        "takes": f"{shape} {engine.takes.dtype}",
+        "load_ms": round(engine.load_ms, 3),
+        "first_ms": round(engine.first_ms, 3),
+    }
+
+
+def _stages(kept: StageHistograms) -> Mapping[str, Any]:
+    every = {**kept.stages, "see": kept.see, "looked": kept.looked}
+    copies = {name: histogram.copy() for name, histogram in every.items()}
+    return {
+        name: {"sum_us": copy.sum_us, "n": copy.sparse()}
+        for name, copy in copies.items()
+        if copy.count
+    }
 
 
 def orders(cameras: Cameras, pausing: Pausing) -> dict[str, Deed]:

@@ -237,6 +237,7 @@ class Supervisor:
         new = assembly.keep_looking(self._config.model, self._state, self._ties)
         old = self._engines.all()
         self._engines.look, self._engines.vector = new.look, new.vector
+        self._engines.accelerators = new.accelerators
         for engine in old:
             engine.close()
         new.begin()

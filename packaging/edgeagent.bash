@@ -24,7 +24,7 @@ _shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name 
 _shtab_edgeagent_models_option_strings=(-h --help --debug --folder --json)
 _shtab_edgeagent_tpu_option_strings=(-h --help --debug --library --open --json --udev-rules)
 _shtab_edgeagent_recover_option_strings=(-h --help --debug --steps --request --outcomes --check)
-_shtab_edgeagent_bench_option_strings=(-h --help --debug --runs --seconds --rate --clip --config --model --vector --max-p90 --baseline --max-regress --json --plot --publish --state --no-history)
+_shtab_edgeagent_bench_option_strings=(-h --help --debug --runs --seconds --rate --clip --config --model --vector --device --live --camera --max-p90 --baseline --max-regress --json --plot --publish --state --no-history)
 _shtab_edgeagent_option_strings=(-h --help --version)
 
 
@@ -102,6 +102,7 @@ _shtab_edgeagent_bench_pos_1_nargs='*'
 _shtab_edgeagent_bench__h_nargs=0
 _shtab_edgeagent_bench___help_nargs=0
 _shtab_edgeagent_bench___debug_nargs=0
+_shtab_edgeagent_bench___live_nargs=0
 _shtab_edgeagent_bench___json_nargs=0
 _shtab_edgeagent_bench___publish_nargs=0
 _shtab_edgeagent_bench___no_history_nargs=0

@@ -65,6 +65,8 @@ def _model(config: ModelConfig) -> dict[str, object]:
         "name": name,
         "vector": "" if slash else config.vector,
         "runtime": config.runtime,
+        "device": config.device,
+        "library": config.library,
         "threads": config.threads,
     }
 

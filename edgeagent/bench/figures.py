@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from statistics import median
+from statistics import NormalDist, median
 
 import msgspec
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
 """Of every interval in a report."""
+
+_MANY = 100_000
+"""A sample of more is not worth the binomial's memory: an agent counts millions of frames."""
 
 Between = tuple[float, float]
 """Lower and upper end of an interval."""
@@ -94,13 +97,23 @@ def between(ordered: Sequence[float], share: float) -> Between | None:
     Returns:
         None where the sample is too small for any such pair.
     """
-    ranks = _ranks(len(ordered), share)
-    return None if ranks is None else (ordered[ranks[0] - 1], ordered[ranks[1] - 1])
+    pair = ranks(len(ordered), share)
+    return None if pair is None else (ordered[pair[0] - 1], ordered[pair[1] - 1])
 
 
-def _ranks(n: int, share: float) -> tuple[int, int] | None:
-    """Return the ranks, counted from 1, of the innermost pair with equal tails."""
+def ranks(n: int, share: float) -> tuple[int, int] | None:
+    """Return the ranks, counted from 1, of the innermost pair with equal tails.
+
+    Of many durations they are those of the normal distribution, a rank or two from the binomial's.
+
+    Args:
+        n: size of the sample.
+        share: .9 for the 90th percentile.
+    """
     tail = (1 - CONFIDENCE) / 2
+    if n > _MANY:
+        apart = NormalDist().inv_cdf(1 - tail) * math.sqrt(n * share * (1 - share))
+        return math.floor(n * share - apart), min(math.ceil(n * share + apart) + 1, n)
     below = np.cumsum(_binomial(n, share))
     low = int(np.searchsorted(below, tail, side="right"))
     high = int(np.searchsorted(below, 1 - tail, side="left")) + 1

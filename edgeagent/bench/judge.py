@@ -7,7 +7,7 @@ import msgspec
 
 from edgeagent.bench.guard import Guard
 from edgeagent.bench.report import Report, read_report
-from edgeagent.bench.verdict import BAD, Verdict, beside, within
+from edgeagent.bench.verdict import BAD, UNSURE, Verdict, beside, within
 from edgeagent.errors import UsageError
 
 
@@ -41,10 +41,16 @@ def judged(
     """
     verdicts = [*_of_guard(report.guard)]
     if max_p90_ms is not None:
-        verdicts.append(within(report.headline.figures, max_p90_ms))
+        verdicts.append(_within(report, max_p90_ms))
     if baseline is not None:
         verdicts.append(_beside(report, baseline, max_regress))
     return msgspec.structs.replace(report, verdicts=tuple(verdicts))
+
+
+def _within(report: Report, limit_ms: float) -> Verdict:
+    if report.counts.get("looks") == 0:
+        return Verdict(UNSURE, f"no frame was looked at; at most {limit_ms:g} ms asked")
+    return within(report.headline.figures, limit_ms)
 
 
 def _of_guard(guard: Guard | None) -> Iterator[Verdict]:

@@ -16,7 +16,7 @@ from edgeagent.histogram import Bucket
 from edgeagent.machine import Weather
 
 SCHEMA: Final = "edgeagent.bench/1"
-Scenario = Literal["single", "rate", "offline", "pipeline", "swap", "soak", "cold"]
+Scenario = Literal["single", "rate", "offline", "pipeline", "swap", "soak", "cold", "live"]
 
 
 class ModelFacts(msgspec.Struct, frozen=True):

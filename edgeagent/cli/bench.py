@@ -25,10 +25,11 @@ from edgeagent.bench.swap import swap
 from edgeagent.bench.verdict import together
 from edgeagent.brokers import personal
 from edgeagent.cli.amounts import duration_ms, share
+from edgeagent.cli.bench_live import beside, run_live
 from edgeagent.cli.progress import Shown
 from edgeagent.cli.replay import chosen_config
 from edgeagent.cli.run import state_folder
-from edgeagent.config import Config
+from edgeagent.config import Config, ModelConfig
 from edgeagent.edgetpu import LIBRARY
 from edgeagent.errors import LinkError, UsageError
 from edgeagent.identity import client_id
@@ -51,6 +52,7 @@ OTHERS = {
 }
 RUNS = {"cold": 5, "swap": 200}
 """Where another number than 100 is sensible."""
+SOAK_S = 600.0
 SECOND_MODEL = "embed88-128"
 
 
@@ -61,12 +63,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", nargs="?", default="single", choices=list(words), help=told)
     parser.add_argument("files", nargs="*", type=Path, help="compare: two reports")
     parser.add_argument("--runs", type=int, help="how often the model runs; default 100")
-    parser.add_argument("--seconds", type=float, default=600.0, help="soak: how long")
+    parser.add_argument("--seconds", type=float, help="soak, --live: how long; soak: 600")
     parser.add_argument("--rate", type=float, default=10.0, help="rate: frames a second")
     parser.add_argument("--clip", type=Path, help="what to look at; default: the demo's clip")
     parser.add_argument("--config", type=Path, help="settings file; default: the defaults")
     parser.add_argument("--model", help="bundle, by name or folder")
     parser.add_argument("--vector", help="swap: the second bundle")
+    parser.add_argument("--device", help="where to run it, as [model] device says: cpu, usb, ...")
+    parser.add_argument(
+        "--live", action="store_true", help="ask the running agent for its own times instead"
+    )
+    parser.add_argument("--camera", help="--live: its name; default: all of them together")
     parser.add_argument("--max-p90", type=duration_ms, metavar="5ms", help="status 1 if slower")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="a report to compare with")
     parser.add_argument(
@@ -82,6 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print and judge; exit 0, 1 (too slow, or wrong answers) or 2 (too noisy to say)."""
+    if options.live:
+        return run_live(options)
     if options.scenario == "schema":
         print(report_schema())
         return 0
@@ -89,10 +98,12 @@ def run(options: argparse.Namespace) -> int:
         return _compare(options.files)
     _check(options)
     baseline = read_baseline(options.baseline, options.scenario) if options.baseline else None
-    config = chosen_config(options.config, options.model, _second(options))
+    config = _on(options.device, chosen_config(options.config, options.model, _second(options)))
     if options.publish and not config.mqtt.host:
         raise UsageError("--publish needs a broker: name a settings file with --config")
+    notes = beside(options, config)
     found, made = _measured(options, config)
+    made = msgspec.structs.replace(made, notes=(*made.notes, *notes))
     made = judged(made, options.max_p90, baseline, options.max_regress)
     print(msgspec.json.encode(made).decode() if options.json else table(made))
     if options.plot:
@@ -117,6 +128,8 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and not low <= value <= high:
             raise UsageError(f"--{name} {value:g}: must be {low:g} to {high:g}")
+    if options.camera:
+        raise UsageError("--camera is for --live; name what to look at with --clip")
     if options.files:
         raise UsageError(f"{options.scenario} takes no file; did you mean compare?")
 
@@ -124,6 +137,21 @@ def _check(options: argparse.Namespace) -> None:
 def _second(options: argparse.Namespace) -> str | None:
     vector: str | None = options.vector
     return vector or (SECOND_MODEL if options.scenario == "swap" else None)
+
+
+def _on(device: str | None, config: Config) -> Config:
+    """Return ``config`` with the models on ``device``.
+
+    Raises:
+        UsageError: there is no such kind of device.
+    """
+    if device is None:
+        return config
+    try:
+        table = {**msgspec.structs.asdict(config.model), "device": device}
+        return msgspec.structs.replace(config, model=msgspec.convert(table, ModelConfig))
+    except msgspec.ValidationError:
+        raise UsageError(f"--device {device}: see [model] device; cpu, usb, pci, auto") from None
 
 
 def _measured(options: argparse.Namespace, config: Config) -> tuple[Found, Report]:
@@ -135,7 +163,7 @@ def _measured(options: argparse.Namespace, config: Config) -> tuple[Found, Repor
             config,
             engines,
             runs=options.runs or RUNS.get(options.scenario, 100),
-            seconds=options.seconds,
+            seconds=options.seconds or SOAK_S,
             rate_per_s=options.rate,
             library=options.library or config.model.library,
         )

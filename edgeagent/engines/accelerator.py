@@ -76,6 +76,11 @@ def nothing() -> None:
     """Do nothing."""
 
 
+def nowhere() -> str:
+    """Say that nobody knows where the device is plugged in."""
+    return ""
+
+
 class Accelerator:
     """One device that comes and goes; its models come and go together.
 
@@ -102,6 +107,7 @@ class Accelerator:
         expected: bool = True,
         abandon: Callable[[], None] = nothing,
         plea: Plea = NO_PLEA,
+        port: Callable[[], str] = nowhere,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """Remember how to open the device; nothing is opened yet.
@@ -119,13 +125,14 @@ class Accelerator:
             expected: False: that there has never been one is as it should be, and not told.
             abandon: makes an ``open`` under way fail soon; called when all is closed.
             plea: asked when a device that was there cannot be opened again.
+            port: where it is plugged in, "" where that is not known.
             draw: picks a number between its two arguments.
         """
         self.name = name
         self._open, self._tell, self._health, self._clock = open, tell, health, clock
         self._users, self._longest_s = users, longest_s
         self._present, self._expected, self._abandon, self._draw = present, expected, abandon, draw
-        self._plea = plea
+        self._plea, self._port, self._is_opening = plea, port, False
         self._lock = threading.Lock()
         self._engines: Sequence[Engine] | None = None
         self._gone: list[Engine] = []
@@ -143,6 +150,16 @@ class Accelerator:
     def cause(self) -> Cause | None:
         """Why it is away, None while it is not, or where nobody has been told."""
         return self._told
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has the device open, or is about to."""
+        return self._engines is not None or self._is_opening
+
+    @property
+    def port(self) -> str:
+        """Where it is plugged in, ``2-1.4``; "" where that is not known."""
+        return self._port()
 
     def start(self) -> None:
         """Begin to open it, and to open it again whenever it is lost; returns at once."""
@@ -188,14 +205,16 @@ class Accelerator:
         if not (is_blind or self._present()):
             self._failed(AcceleratorError("no such device is plugged in", cause="no_device"))
             return False
-        began_s = self._clock.mono_s()
+        began_s, self._is_opening = self._clock.mono_s(), True
         try:
             engines = self._open()
         except Exception as error:  # noqa: BLE001  no fault may end the only thread that comes back
+            self._is_opening = False
             self._failed(error)
             return False
         self._health.gauge(f"tpu_open_s.{self.name}", self._clock.mono_s() - began_s)
-        return self._take(engines)
+        taken, self._is_opening = self._take(engines), False
+        return taken
 
     def release(self) -> None:
         """Be left by one of its users; when the last has gone everything is closed, for good."""
