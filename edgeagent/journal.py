@@ -33,10 +33,11 @@ _PRIORITIES = {
 _ERRORS: Mapping[str, type[errors.EdgeagentError]] = {
     "camera_lost": errors.CameraError,
     "config_refused": errors.ConfigError,
+    "detail_lost": errors.CameraError,
     "disk_full": errors.OutboxError,
     "engine_refused": errors.ModelError,
     "link_lost": errors.LinkError,
-    "link_refused": errors.LinkError,
+    "outbox_full": errors.OutboxError,
     "tpu_lost": errors.AcceleratorError,
 }
 """Notices that tell of an error: its class, which says the cure."""
@@ -60,8 +61,10 @@ def about(notice: Notice) -> dict[str, object]:
     """Return, for a record's ``extra``, what ``notice`` is about."""
     kind = f"{notice.part}_{notice.what}"
     told: dict[str, object] = {"notice": kind, "error": _ERRORS.get(kind)}
-    if notice.part in ("camera", "tpu", "engine"):
-        told["camera" if notice.part == "camera" else "engine"] = notice.name
+    if notice.part in ("camera", "detail"):
+        told["camera"] = notice.name
+    if notice.part in ("engine", "tpu"):
+        told["engine"] = notice.name
     return told
 
 

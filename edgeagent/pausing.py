@@ -47,7 +47,7 @@ class Pausing:
             free = [watch for watch in wanted if by == "local" or not self._is_local(watch)]
             self._rest(free)
             self._pauses.begin([watch.name for watch in free], by, who, for_s)
-            self._watches.end([watch for watch in free if not watch.lent])
+            self._watches.settled(free)
             self.tell(free)
             return {"cams": {watch.name: self._told(watch) for watch in wanted}}
 

@@ -85,7 +85,7 @@ class Watch:
         self._thread.start()
 
     def close(self) -> None:
-        """Have the thread end, and the camera let go. Does not wait; twice is safe."""
+        """Have the thread end, and the camera let go; waits as `Source.close` does."""
         self._stop.set()
         self._source.close()
 
@@ -176,6 +176,10 @@ class Watches:
         """Have their cameras let go; return whether they did in time."""
         for watch in watches:
             watch.close()
+        return self.settled(watches)
+
+    def settled(self, watches: Sequence[Watch]) -> bool:
+        """Wait for those that were closed; return whether they let go in time."""
         deadline_s = self._clock.mono_s() + STOP_S
         for watch in watches:
             watch.join(deadline_s - self._clock.mono_s())
