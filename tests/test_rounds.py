@@ -19,11 +19,14 @@ from edgeagent.health import Health
 from edgeagent.looker import Engines
 from edgeagent.machine import Machine
 from edgeagent.outbox import Outbox
+from edgeagent.pauses import Pauses
+from edgeagent.pausing import Pausing
 from edgeagent.rounds import Parts, Rounds
 from edgeagent.rounds.drops import Drops
 from edgeagent.rounds.since import Since
 from edgeagent.rounds.slow import Slow
 from edgeagent.rounds.window import Window
+from edgeagent.watching import Watches
 
 LOST = State("fault", "lost", "no answer")
 
@@ -112,14 +115,16 @@ class Ward:
         self.errors: list[Exception] = []
         self.engines = Engines()
         self.outbox = Outbox.open(folder, "1-00000000", self.config.outbox, self.hear, self.clock)
-        self.cameras = Cameras(
+        self.watches = Watches(
             lambda camera: Agent(camera, self.config, self.engines, self.clock, self.health),
             self.events.append,
             self.errors.append,
             self.hear,
             self.clock,
             self.over,
+            Pauses(folder, self.clock, "", self.health),
         )
+        self.cameras = Cameras(self.watches, self.hear)
         self.rounds = Rounds(
             Parts(
                 config=lambda: self.config,
@@ -157,7 +162,7 @@ def test_a_camera_that_cannot_be_opened_is_a_fault_after_a_quarter_of_a_minute(
 ) -> None:
     film = CameraConfig(name="door", address=str(tmp_path / "none.mp4"))
     ward.config = msgspec.structs.replace(ward.config, camera=[film])
-    ward.cameras.open(ward.config.camera)
+    ward.watches.open(ward.config.camera)
     assert until(lambda: ward.code("camera.door") == "warning lost")
     assert "none.mp4" in ward.rounds.bulletin().states["camera.door"].why
     ward.clock.advance(15)
@@ -165,7 +170,7 @@ def test_a_camera_that_cannot_be_opened_is_a_fault_after_a_quarter_of_a_minute(
 
 
 def test_a_camera_that_is_lent_is_well_whatever_was_before(ward: Ward) -> None:
-    ward.cameras.open(ward.config.camera)
+    ward.watches.open(ward.config.camera)
     assert until(lambda: ward.rounds.bulletin().counters.get("frames_total.door"))
     with ward.cameras.lent({"camera": "door"}):
         ward.clock.advance(600)
@@ -173,8 +178,19 @@ def test_a_camera_that_is_lent_is_well_whatever_was_before(ward: Ward) -> None:
     assert ward.code("camera.door") == "ok"
 
 
+def test_a_camera_that_is_paused_is_well_and_shown(ward: Ward) -> None:
+    ward.watches.open(ward.config.camera)
+    pausing = Pausing(ward.watches, ward.hear)
+    pausing.pause({}, "local", "by somebody here")
+    ward.clock.advance(600)
+    assert ward.code("camera.door") == "ok paused"
+    assert ward.rounds.bulletin().gauges["paused.door"] == 1
+    pausing.resume({}, "local", "by somebody here")
+    assert ward.code("camera.door") == "ok"
+
+
 def test_a_main_stream_that_was_lost_is_forgotten_when_its_camera_is_begun_anew(ward: Ward) -> None:
-    ward.cameras.open(ward.config.camera)
+    ward.watches.open(ward.config.camera)
     ward.clock.advance(1)
     ward.hear(Notice("detail", "lost", "404", "door"))
     assert ward.code("camera.door") == "warning detail"
@@ -254,7 +270,7 @@ def test_the_thread_looks_at_the_disk_and_ends_when_it_is_told(ward: Ward) -> No
 
 
 def test_a_bulletin_comes_whole_through_json(ward: Ward) -> None:
-    ward.cameras.open(ward.config.camera)
+    ward.watches.open(ward.config.camera)
     assert until(lambda: ward.rounds.bulletin().counters.get("frames_total.door", 0) > 3)
     ward.hear(Notice("link", "lost", "no route"))
     bulletin = ward.rounds.bulletin()

@@ -29,7 +29,9 @@ from edgeagent.looker import Engines
 from edgeagent.machine import Machine
 from edgeagent.metrics import exposition
 from edgeagent.outbox import Outbox
+from edgeagent.pauses import Pauses
 from edgeagent.rounds import Parts, Rounds
+from edgeagent.watching import Watches
 from edgeagent.wire.json import stat_json
 
 CONFIG = Config(camera=[CameraConfig(name=f"cam{n}", source="synthetic", fps=10) for n in range(4)])
@@ -57,16 +59,18 @@ def running(folder: Path) -> Iterator[Rounds]:
     def put(event: Event) -> None:
         outbox.put(event.kind, b"x" * 200)
 
-    cameras = Cameras(
+    watches = Watches(
         lambda camera: Agent(camera, CONFIG, engines, clock, health),
         put,
         lambda error: print(error, file=sys.stderr),
         nobody,
         clock,
         threading.Event(),
+        Pauses(folder, clock, "", health),
     )
+    cameras = Cameras(watches, nobody)
     parts = Parts(lambda: CONFIG, cameras, engines, outbox, lambda: True, clock, folder)
-    cameras.open(CONFIG.camera)
+    watches.open(CONFIG.camera)
     yield Rounds(parts, health, clock, Machine())
     cameras.close()
     outbox.close()
