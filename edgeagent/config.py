@@ -268,8 +268,7 @@ class CommandsConfig(Section, frozen=True):
     """[commands]: what the broker's side may ask for; nothing that is not named."""
 
     allow: Annotated[list[Command], part(
-        'Orders taken from cmd/NAME: "look" (look now, and say what is in view), "pause" and "resume" '
-        "(close cameras, and watch them again); empty: none.")] = []
+        'Orders taken from cmd/NAME: "look" (look now, and say what is in view), "pause" and "resume" (close cameras, and watch them again); empty: none.')] = []
     per_minute: Annotated[float, part("At most so many orders a minute.", "1/min", ge=1, le=600)] = 30.0
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from edgeagent import assembly, journal
 from edgeagent import event as events
-from edgeagent.accelerators import Find, Ties
+from edgeagent.accelerators import Ties
 from edgeagent.agent import Agent
+from edgeagent.berth import Find
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
