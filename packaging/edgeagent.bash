@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/edgeagent
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_edgeagent_models_subparsers=(pull catalogue add)
+_shtab_edgeagent_models_subparsers=(pull catalogue add build)
 _shtab_edgeagent_subparsers=(run check demo replay look glance motion status pause resume models tpu recover bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
@@ -21,6 +21,7 @@ _shtab_edgeagent_resume_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
 _shtab_edgeagent_models_catalogue_option_strings=(-h --help)
 _shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --licence --origin --into --config --replace)
+_shtab_edgeagent_models_build_option_strings=(-h --help --recipe --package --calibrate --size --outputs --takes --labels --name --task --licence --origin --keep --into --config --replace)
 _shtab_edgeagent_models_option_strings=(-h --help --debug --folder --json)
 _shtab_edgeagent_tpu_option_strings=(-h --help --debug --library --open --json --udev-rules)
 _shtab_edgeagent_recover_option_strings=(-h --help --debug --steps --request --outcomes --check)
@@ -32,7 +33,9 @@ _shtab_edgeagent_option_strings=(-h --help --version)
 _shtab_edgeagent_models_add___task_choices=(classify detect embed)
 _shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_add___fallback_choices=(cpu none)
-_shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
+_shtab_edgeagent_models_build___takes_choices=(0..1 -1..1 0..255)
+_shtab_edgeagent_models_build___task_choices=(classify detect embed)
+_shtab_edgeagent_models_pos_0_choices=(pull catalogue add build)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
 _shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status pause resume models tpu recover bench)
 
@@ -83,6 +86,9 @@ _shtab_edgeagent_models_catalogue___help_nargs=0
 _shtab_edgeagent_models_add__h_nargs=0
 _shtab_edgeagent_models_add___help_nargs=0
 _shtab_edgeagent_models_add___replace_nargs=0
+_shtab_edgeagent_models_build__h_nargs=0
+_shtab_edgeagent_models_build___help_nargs=0
+_shtab_edgeagent_models_build___replace_nargs=0
 _shtab_edgeagent_models_pos_0_nargs=A...
 _shtab_edgeagent_models__h_nargs=0
 _shtab_edgeagent_models___help_nargs=0
