@@ -13,6 +13,7 @@ _shtab_edgeagent_commands() {
     bench:'how long each stage takes on this machine, and whether that is good'
     check:'say what is wrong with a settings file, or what it comes to'
     demo:'see it work: an embedded broker, a clip, a model, a subscriber'
+    doctor:'everything between you and a running agent, and what to type'
     glance:'have the running agent look now, and say what is in view'
     look:'show a camera to who stands at the device, for aiming and for zones'
     models:'list the model bundles'
@@ -96,6 +97,17 @@ _shtab_edgeagent_demo_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_demo_defaults_added=0
+
+_shtab_edgeagent_doctor_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--config[settings file]:config:"
+  "--state[state folder of an agent that is no service]:state:"
+  "--json[one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_doctor_defaults_added=0
 
 _shtab_edgeagent_glance_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -307,6 +319,7 @@ _shtab_edgeagent() {
         bench) _arguments -C -s $_shtab_edgeagent_bench_options ;;
         check) _arguments -C -s $_shtab_edgeagent_check_options ;;
         demo) _arguments -C -s $_shtab_edgeagent_demo_options ;;
+        doctor) _arguments -C -s $_shtab_edgeagent_doctor_options ;;
         glance) _arguments -C -s $_shtab_edgeagent_glance_options ;;
         look) _arguments -C -s $_shtab_edgeagent_look_options ;;
         models) _shtab_edgeagent_models ;;

@@ -1,0 +1,103 @@
+"""The board: heat, power, memory, and the kernel that runs it."""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+
+from edgeagent.doctor import Check, Line, fault, warning, well
+from edgeagent.doctor.amounts import duration, size
+from edgeagent.doctor.case import Case, Host
+from edgeagent.errors import RetryError
+from edgeagent.machine import Machine, Weather
+
+WARM_C, HOT_C = 75.0, 80.0
+"""From 80 degrees the firmware of a Raspberry Pi takes its clock back (documentation of
+raspberrypi.com, "Frequency management and thermal control")."""
+LEAST_FREE_KB = 100 * 1024
+"""Less memory than that for another program, and the kernel soon ends one."""
+LEAST_CMA_KB = 32 * 1024
+"""What a Pi camera's pictures are made in; six of 1280x720 and their small stream take 20 MB."""
+POWER = "under-voltage"
+_POWER_CURES = (
+    "take the board's own power supply (Pi 4: 5.1 V 3 A; Pi 5: 5 A) and a short cable",
+    "put what draws much, an Edge TPU too, on a hub with power of its own",
+)
+_HEAT_CURES = ("give it air, a heat sink or a fan",)
+
+
+def checks(case: Case) -> Iterator[Check]:
+    """See the family's contract."""
+    host = case.host
+    machine = Machine(host.root / "sys", host.root / "proc")
+    yield Check("board", lambda: _kernel(host, machine))
+    yield Check("weather", lambda: _weather(machine.weather()))
+    yield Check("memory", lambda: _memory(host))
+
+
+def _kernel(host: Host, machine: Machine) -> Iterator[Line]:
+    words = host.text("proc/uptime").split()
+    up = f", up {duration(float(words[0]))}" if words else ""
+    pages = os.sysconf("SC_PAGE_SIZE") // 1024
+    told = f"{machine.board}, {platform.machine()}, kernel {platform.release()}, {pages} kB pages"
+    yield well("board", told + up)
+
+
+def _weather(weather: Weather) -> Iterator[Line]:
+    yield from _heat(weather)
+    now = [word for word in weather.throttled if not word.endswith("before")]
+    before = [word.removesuffix(" before") for word in weather.throttled if word not in now]
+    if now:
+        yield fault("power", f"now: {', '.join(now)}", *_cures(now), kind=RetryError)
+    if before:
+        yield warning("power", f"since it began: {', '.join(before)}", *_cures(before))
+
+
+def _cures(words: list[str]) -> tuple[str, ...]:
+    return _POWER_CURES if POWER in words else _HEAT_CURES
+
+
+def _heat(weather: Weather) -> Iterator[Line]:
+    if weather.soc_c is None:
+        return
+    told = f"{weather.soc_c:.0f} C" + (f", {weather.mhz} MHz" if weather.mhz else "")
+    if weather.soc_c >= HOT_C:
+        what = f"{told}: from {HOT_C:.0f} C on it is slowed down"
+        yield warning("temperature", what, *_HEAT_CURES)
+    elif weather.soc_c >= WARM_C:
+        yield warning("temperature", f"{told}: near {HOT_C:.0f} C, where it slows", *_HEAT_CURES)
+    else:
+        yield well("temperature", told)
+
+
+def _memory(host: Host) -> Iterator[Line]:
+    known = _meminfo(host)
+    free_kb, all_kb = known.get("MemAvailable", 0), known.get("MemTotal", 0)
+    if not all_kb:
+        return
+    told = f"{size(free_kb * 1024)} free of {size(all_kb * 1024)}"
+    if free_kb < LEAST_FREE_KB:
+        cure = "see what takes it: ps aux --sort=-rss | head"
+        yield warning("memory", f"{told}: the kernel may end a program soon", cure)
+    else:
+        yield well("memory", told)
+    yield from _swap(host)
+    if known.get("CmaTotal", 0) > 0 and known.get("CmaFree", 0) < LEAST_CMA_KB:
+        what = f"{size(known['CmaFree'] * 1024)} left for a Pi camera's pictures (CMA)"
+        yield warning("cma", what, "dtoverlay=vc4-kms-v3d,cma-256 in /boot/firmware/config.txt")
+
+
+def _meminfo(host: Host) -> Mapping[str, int]:
+    rows = (line.split() for line in host.text("proc/meminfo").splitlines())
+    return {row[0].rstrip(":"): int(row[1]) for row in rows if len(row) > 1}
+
+
+def _swap(host: Host) -> Iterator[Line]:
+    rows = [line.split() for line in host.text("proc/swaps").splitlines()[1:]]
+    told = ", ".join(f"{row[0]} {size(int(row[2]) * 1024)}" for row in rows)
+    on_card = [row for row in rows if not row[0].startswith("/dev/zram") and int(row[3])]
+    if on_card:
+        used = size(sum(int(row[3]) for row in on_card) * 1024)
+        cure = "sudo dphys-swapfile swapoff, or take zram: sudo apt install zram-tools"
+        yield warning("swap", f"{told}; {used} of it in use, which wears the card", cure)
+    elif told:
+        yield well("swap", told)

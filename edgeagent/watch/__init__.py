@@ -1,0 +1,1 @@
+"""What devices say, live, for people."""
