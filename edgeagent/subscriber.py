@@ -1,15 +1,22 @@
-"""Hears what a broker hands out: the other end of the wire, for the demo. Not in the daemon."""
+"""Hears what a broker hands out: the other end of the wire, for the demo and for people.
+
+Not in the daemon.
+"""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
+from edgeagent.config import MqttConfig
 from edgeagent.errors import LinkError
+from edgeagent.mqtt.client import plain_client, port_of
+from edgeagent.tls import explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,86 @@ class Subscriber:
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
         self._hear(Heard(message.topic, bytes(message.payload), _packet_bytes(message)))
+
+
+class Listener:
+    """One connection with the account and the encryption of the settings, over when it is lost.
+
+    No will and no session: it leaves nothing behind at the broker.
+    """
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        client_id: str,
+        topics: Sequence[str],
+        hear: Callable[[Heard], None],
+    ) -> None:
+        """Prepare; `start` connects.
+
+        Args:
+            config: the ``[mqtt]`` table; ``host`` is not empty.
+            client_id: nobody else's at that broker.
+            topics: filters, wildcards allowed.
+            hear: called with every message, in paho's thread.
+
+        Raises:
+            CredentialError: a password, key or certificate will not do.
+        """
+        self._config, self._topics, self._hear = config, topics, hear
+        self._answered = threading.Event()
+        self.lost = ""
+        """Why nothing is heard any more; "" while all is well."""
+        self._client = plain_client(config, client_id)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = lambda *_: self._over("the broker hung up")
+        self._client.on_message = lambda _client, _data, message: hear(
+            Heard(message.topic, bytes(message.payload), _packet_bytes(message))
+        )
+
+    def start(self) -> None:
+        """Connect and subscribe.
+
+        Raises:
+            LinkError: the broker cannot be reached, refuses, or does not answer in time.
+        """
+        config = self._config
+        where = f"{config.host}:{port_of(config)}"
+        try:
+            self._client.connect(config.host, port_of(config), config.keepalive_s)
+        except (OSError, ValueError) as error:
+            raise LinkError(f"{where}: {explain(error)}") from error
+        self._client.loop_start()
+        if not self._answered.wait(config.connect_s):
+            self.lost = f"no answer within {config.connect_s:g} s"
+        if self.lost:
+            self.close()
+            raise LinkError(f"{where}: {self.lost}")
+
+    def close(self) -> None:
+        """Disconnect. Twice is safe."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, *told: object) -> None:
+        answer = told[3]
+        if isinstance(answer, ReasonCode) and answer.is_failure:
+            self._over(f"the broker refuses {self._config.username or 'us'}: {answer}")
+            return
+        self._client.subscribe([(topic, 1) for topic in self._topics])
+
+    def _on_subscribe(self, *told: object) -> None:
+        codes = told[3]
+        assert isinstance(codes, list)
+        if all(code.is_failure for code in codes):
+            who = self._config.username or "us"
+            self._over(f"the broker does not let {who} hear {' '.join(self._topics)}")
+        self._answered.set()
+
+    def _over(self, why: str) -> None:
+        self.lost = self.lost or why
+        self._answered.set()
 
 
 def _packet_bytes(message: MQTTMessage) -> int:

@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_edgeagent_models_subparsers=(pull catalogue add)
-_shtab_edgeagent_subparsers=(run check demo replay look glance motion status doctor models tpu recover bench)
+_shtab_edgeagent_subparsers=(run check demo replay look glance motion status doctor watch models tpu recover bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
 _shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema)
@@ -17,6 +17,7 @@ _shtab_edgeagent_glance_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_motion_option_strings=(-h --help --debug --config --at --plot)
 _shtab_edgeagent_status_option_strings=(-h --help --debug --state --json)
 _shtab_edgeagent_doctor_option_strings=(-h --help --debug --config --state --json)
+_shtab_edgeagent_watch_option_strings=(-h --help --debug --config --broker --ca --tls --username --password-file --site --device --plain --seconds)
 _shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
 _shtab_edgeagent_models_catalogue_option_strings=(-h --help)
 _shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --licence --origin --into --config --replace)
@@ -33,7 +34,7 @@ _shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_add___fallback_choices=(cpu none)
 _shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
-_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status doctor models tpu recover bench)
+_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status doctor watch models tpu recover bench)
 
 _shtab_edgeagent_run__h_nargs=0
 _shtab_edgeagent_run___help_nargs=0
@@ -68,6 +69,11 @@ _shtab_edgeagent_doctor__h_nargs=0
 _shtab_edgeagent_doctor___help_nargs=0
 _shtab_edgeagent_doctor___debug_nargs=0
 _shtab_edgeagent_doctor___json_nargs=0
+_shtab_edgeagent_watch__h_nargs=0
+_shtab_edgeagent_watch___help_nargs=0
+_shtab_edgeagent_watch___debug_nargs=0
+_shtab_edgeagent_watch___tls_nargs=0
+_shtab_edgeagent_watch___plain_nargs=0
 _shtab_edgeagent_models_pull__h_nargs=0
 _shtab_edgeagent_models_pull___help_nargs=0
 _shtab_edgeagent_models_pull___http_nargs=0

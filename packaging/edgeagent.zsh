@@ -25,6 +25,7 @@ _shtab_edgeagent_commands() {
     run:'watch the cameras and publish, as the service does'
     status:'how the agent that runs here fares'
     tpu:'which Edge TPUs there are, what is wrong with them, and what to type'
+    watch:'what devices say, live, over MQTT: one of them, or a fleet'
   )
   _describe 'edgeagent commands' _commands
 }
@@ -297,6 +298,24 @@ _shtab_edgeagent_tpu_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_tpu_defaults_added=0
 
+_shtab_edgeagent_watch_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--config[settings file, for its broker]:config:"
+  "--broker[a broker, instead of the settings\']:HOST[:PORT]:"
+  "--ca[with --broker\: TLS, and its CA, PEM]:FILE:"
+  "--tls[with --broker\: TLS by the system\'s CAs]"
+  "--username[with --broker\: whose eyes\; needs --password-file]:username:"
+  "--password-file[its first line]:FILE:"
+  "--site[only this site]:site:"
+  "--device[only this device]:device:"
+  "--plain[lines, no screen\; as into a pipe]"
+  "--seconds[end after so long\; 0\: never]:seconds:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_watch_defaults_added=0
+
 
 _shtab_edgeagent() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->edgeagent'
@@ -331,6 +350,7 @@ _shtab_edgeagent() {
         run) _arguments -C -s $_shtab_edgeagent_run_options ;;
         status) _arguments -C -s $_shtab_edgeagent_status_options ;;
         tpu) _arguments -C -s $_shtab_edgeagent_tpu_options ;;
+        watch) _arguments -C -s $_shtab_edgeagent_watch_options ;;
       esac
   esac
 }

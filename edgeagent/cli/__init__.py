@@ -27,6 +27,7 @@ COMMANDS = {
     "pause": "close cameras: none is read again before it is resumed, or its time is over",
     "resume": "watch cameras again that are paused",
     "doctor": "everything between you and a running agent, and what to type",
+    "watch": "what devices say, live, over MQTT: one of them, or a fleet",
     "models": "list the model bundles",
     "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",
     "recover": "as root: take one step to bring a lost Edge TPU back, when the agent has asked",
