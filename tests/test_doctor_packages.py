@@ -73,6 +73,14 @@ def test_the_bookworm_trap_is_named_with_the_pip_line_that_mends_it(tmp_path: Pa
     assert "-m pip install 'numpy<2'" in line.cures[1]
 
 
+def test_a_numpy_that_cannot_be_imported_is_named_and_what_needs_it_too(tmp_path: Path) -> None:
+    package(tmp_path, "numpy", 'raise ImportError("libopenblas.so.0: cannot open")')
+    found = looked(packages.checks(case(tmp_path), tmp_path))
+    assert [line.name for line in found if line.level == "fault"] == ["numpy", "cv2"]
+    assert "libopenblas.so.0: cannot open" in named(found, "numpy").what
+    assert "sudo scripts/install" in named(found, "numpy").cures[0]
+
+
 def test_a_picamera2_that_aborts_takes_nobody_along(tmp_path: Path) -> None:
     package(tmp_path, "picamera2", "import os; os.abort()")
     given = case(tmp_path, config=configured(PI))

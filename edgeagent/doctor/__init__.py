@@ -21,9 +21,12 @@ Where a package is broken, the groups that need it say so, and the others do the
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edgeagent.errors import EdgeagentError, RetryError
+
+if TYPE_CHECKING:
+    from edgeagent.bulletin import State
 
 Level = Literal["ok", "warning", "fault"]
 
@@ -60,6 +63,16 @@ def fault(
 ) -> Line:
     """Return a line that stands in the way; ``kind`` is the error that the agent would meet."""
     return Line(name, "fault", what, cures, kind.exit_status)
+
+
+def judged(name: str, told: str, state: "State", kind: type[EdgeagentError] = RetryError) -> Line:
+    """Return the line of a state that `edgeagent.diagnosis` has judged, the figures before it."""
+    if state.level == "ok":
+        return well(name, told)
+    what, cures = f"{told}: {state.why}", tuple(filter(None, state.cure.split("; ")))
+    if state.level == "fault":
+        return fault(name, what, *cures, kind=kind)
+    return warning(name, what, *cures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,25 +4,17 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 
-from edgeagent.doctor import Check, Line, fault, warning, well
+from edgeagent.diagnosis.machine import of_temperature
+from edgeagent.diagnosis.readings import HeatReading
+from edgeagent.doctor import Check, Line, judged, warning, well
 from edgeagent.doctor.amounts import duration, size
 from edgeagent.doctor.case import Case, Host
-from edgeagent.errors import RetryError
 from edgeagent.machine import Machine, Weather
 
-WARM_C, HOT_C = 75.0, 80.0
-"""From 80 degrees the firmware of a Raspberry Pi takes its clock back (documentation of
-raspberrypi.com, "Frequency management and thermal control")."""
 LEAST_FREE_KB = 100 * 1024
 """Less memory than that for another program, and the kernel soon ends one."""
 LEAST_CMA_KB = 32 * 1024
 """What a Pi camera's pictures are made in; six of 1280x720 and their small stream take 20 MB."""
-POWER = "under-voltage"
-_POWER_CURES = (
-    "take the board's own power supply (Pi 4: 5.1 V 3 A; Pi 5: 5 A) and a short cable",
-    "put what draws much, an Edge TPU too, on a hub with power of its own",
-)
-_HEAT_CURES = ("give it air, a heat sink or a fan",)
 
 
 def checks(case: Case) -> Iterator[Check]:
@@ -43,30 +35,17 @@ def _kernel(host: Host, machine: Machine) -> Iterator[Line]:
 
 
 def _weather(weather: Weather) -> Iterator[Line]:
-    yield from _heat(weather)
-    now = [word for word in weather.throttled if not word.endswith("before")]
-    before = [word.removesuffix(" before") for word in weather.throttled if word not in now]
-    if now:
-        yield fault("power", f"now: {', '.join(now)}", *_cures(now), kind=RetryError)
-    if before:
-        yield warning("power", f"since it began: {', '.join(before)}", *_cures(before))
-
-
-def _cures(words: list[str]) -> tuple[str, ...]:
-    return _POWER_CURES if POWER in words else _HEAT_CURES
-
-
-def _heat(weather: Weather) -> Iterator[Line]:
-    if weather.soc_c is None:
-        return
-    told = f"{weather.soc_c:.0f} C" + (f", {weather.mhz} MHz" if weather.mhz else "")
-    if weather.soc_c >= HOT_C:
-        what = f"{told}: from {HOT_C:.0f} C on it is slowed down"
-        yield warning("temperature", what, *_HEAT_CURES)
-    elif weather.soc_c >= WARM_C:
-        yield warning("temperature", f"{told}: near {HOT_C:.0f} C, where it slows", *_HEAT_CURES)
-    else:
-        yield well("temperature", told)
+    """Judge heat and power as the running agent does."""
+    told = ", ".join(
+        [
+            *([f"{weather.soc_c:.0f} C"] if weather.soc_c is not None else []),
+            *([f"{weather.mhz} MHz"] if weather.mhz is not None else []),
+            *weather.throttled,
+        ]
+    )
+    if told:
+        state = of_temperature(HeatReading(weather.soc_c, weather.throttled))
+        yield judged("heat, power", told, state)
 
 
 def _memory(host: Host) -> Iterator[Line]:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgeagent.config import Config
-from edgeagent.doctor import Check, Line, fault, warning, well
+from edgeagent.diagnosis.machine import of_disk
+from edgeagent.diagnosis.readings import DiskReading
+from edgeagent.doctor import Check, Line, fault, judged, warning, well
 from edgeagent.doctor.amounts import size
 from edgeagent.doctor.case import Case, Host, myself
 from edgeagent.errors import OutboxError
 from edgeagent.machine import Disk, Machine
 
-LEAST_BYTES = 32 << 20
-"""Less free than that is none: the outbox would soon be held in memory."""
-FEW_FILES = 1000
 NEARLY_WORN = 9
 """Tenths of its life that an eMMC says it has used (JEDEC eMMC 5.1, EXT_CSD 268 and 269)."""
 PROBE_BYTES = 4096
@@ -56,18 +55,12 @@ def _room(case: Case, folder: Path) -> Iterator[Line]:
     name = f"{disk.name}, " if disk.name else ""
     told = f"{folder}: {name}{size(disk.free_bytes)} free of {size(disk.size_bytes)}"
     wanted = (case.config or Config()).outbox.max_bytes
-    if disk.is_read_only:
-        yield fault("outbox", f"{told}, read-only: events are held in memory alone",
-                    *_READ_ONLY, kind=OutboxError)  # fmt: skip
-    elif disk.free_bytes < LEAST_BYTES:
-        yield fault("outbox", f"{told}: as good as full", *_FULL, kind=OutboxError)
-    elif disk.free_bytes < wanted - _used_bytes(folder):
-        what = f"{told}, the outbox may want {size(wanted)}"
+    state = of_disk(DiskReading(str(folder), disk))
+    if state.level == "ok" and disk.free_bytes < wanted - _used_bytes(folder):
+        what = f"{told}, and the outbox may want {size(wanted)}"
         yield warning("outbox", what, "lower outbox.max_bytes, or make room", *_FULL)
-    elif disk.files_free is not None and disk.files_free < FEW_FILES:
-        yield warning("outbox", f"{told}, and room for {disk.files_free} more files", *_FULL)
     else:
-        yield well("outbox", told)
+        yield judged("outbox", told, state, OutboxError)
 
 
 _FULL = ("see what takes the room: sudo du -xhd2 / | sort -h | tail", "sudo apt clean")
@@ -124,10 +117,8 @@ def _system(case: Case) -> Iterator[Line]:
     told = f"{size(disk.free_bytes)} free of {size(disk.size_bytes)}"
     if disk.is_read_only:
         yield well("system", f"{told}, read-only: right if that was meant (an overlay does it)")
-    elif disk.free_bytes < LEAST_BYTES:
-        yield warning("system", f"{told}: as good as full", *_FULL)
     else:
-        yield well("system", told)
+        yield judged("system", told, of_disk(DiskReading("the system", disk)), OutboxError)
 
 
 def _written(host: Host, folder: Path) -> Iterator[Line]:

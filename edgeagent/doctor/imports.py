@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,18 @@ def _imported(name: str) -> Mapping[str, Any]:
     try:
         module = importlib.import_module(name)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
-        return {"why": f"{type(error).__name__}: {error}".partition("\n")[0]}
+        why = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return {"why": why, "version": _installed(name)}
     place = Path(getattr(module, "__file__", None) or "").parent
     return {"version": str(getattr(module, "__version__", "")), "folder": str(place)}
+
+
+def _installed(name: str) -> str:
+    """Return the version that is installed under that name, whether or not it can be imported."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 if __name__ == "__main__":

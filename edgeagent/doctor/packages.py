@@ -86,7 +86,7 @@ def _picamera2_cures(case: Case, one: Imported, numpy: Imported) -> tuple[str, .
 
 def _cures(one: Imported, numpy: Imported) -> tuple[str, ...]:
     """Return what to type for a package that cannot be imported beside ``numpy``."""
-    if any(words in one.why for words in MIXED) or "SIG" in one.why:
+    if numpy.version and (any(words in one.why for words in MIXED) or "SIG" in one.why):
         return _numpy_cures(numpy)
     return (
         "install the release again: sudo scripts/install",
@@ -95,7 +95,7 @@ def _cures(one: Imported, numpy: Imported) -> tuple[str, ...]:
 
 
 def _numpy_cures(numpy: Imported) -> tuple[str, ...]:
-    here = f"numpy {numpy.version} of {numpy.folder} is not the one it was built for"
+    here = f"numpy {numpy.version} is not the one it was built for"
     if numpy.version.startswith("1."):
         return (here, f"{sys.executable} -m pip uninstall numpy, or install 'numpy>=2'")
     return (
