@@ -41,7 +41,7 @@ def test_a_camera_that_is_not_there_is_a_fault_with_what_to_type(tmp_path: Path)
     (line,) = looked(cameras.checks(case(tmp_path, config=configured(clip("/dev/video97")))))
     assert (line.level, line.status) == ("fault", 69)
     assert "/dev/video97" in line.what
-    assert "v4l2-ctl --list-devices" in line.cures[0]
+    assert "v4l2-ctl --list-devices" in line.cures[-1]
 
 
 def test_a_camera_that_the_agent_holds_is_not_opened(tmp_path: Path) -> None:

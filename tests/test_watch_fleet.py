@@ -60,7 +60,7 @@ def test_birth_and_will_are_news_but_for_what_was_so_when_we_came(station: Stati
     assert station.say("status", s="online") == []
     assert station.say("status", s="online") == []
     (told,) = station.say("status", s="offline")
-    assert (told.words, told.news) == ("is offline", True)
+    assert (told.kind, told.words, told.news) == ("offline", "the broker lost it", True)
     assert station.device.link == "offline"
 
 

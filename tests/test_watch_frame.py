@@ -34,7 +34,7 @@ def test_one_device_is_told_with_its_link_rate_engine_and_events(station: Statio
     assert lines[0].startswith("broker:8883   1 device, 1 online   1 event")
     assert lines[0].endswith("08:00:00")
     words = lines[2].split()
-    assert words[:3] == ["home/door", "online", "1/min"]
+    assert words[:4] == ["home/door", "online", "▅", "1/min"]
     assert words[-4:] == ["complete", "cpu", "coco16", "0.1.0"]
     assert lines[4] == "08:00:00  front  object  in person #3 0.82"
 
@@ -67,7 +67,7 @@ def test_of_many_devices_the_troubled_come_first(station: Station) -> None:
     assert lines[2].split()[:2] == ["home/d33", "offline"]
     (more,) = [line.strip() for line in lines if line.startswith("and ")]
     assert more == "and 29 more, 29 of them well"
-    assert any(line.endswith("is offline") for line in lines)
+    assert any(line.endswith("offline  the broker lost it") for line in lines)
 
 
 def test_trouble_with_the_broker_is_said_at_the_top(station: Station) -> None:

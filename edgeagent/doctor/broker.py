@@ -47,7 +47,8 @@ def _way(config: MqttConfig, case: Case) -> Iterator[Line]:
     if isinstance(addresses, Line):
         yield addresses
         return
-    yield well("name", f"{config.host} is {', '.join(addresses[:3])}")
+    if addresses != [config.host]:
+        yield well("name", f"{config.host} is {', '.join(addresses[:3])}")
     began_s = time.monotonic()
     try:
         connected = socket.create_connection((config.host, port_of(config)), config.connect_s)
@@ -77,8 +78,9 @@ def _addresses(config: MqttConfig) -> list[str] | Line:
 def _unreached(config: MqttConfig, error: OSError) -> Line:
     what = f"{config.host}:{port_of(config)}: {error.strerror or error}"
     cures = (
-        "is the broker running, and does it listen to the network? systemctl status mosquitto",
-        "see mqtt.port, and a firewall between: nc -vz HOST PORT",
+        "is it running, and does it listen to the network? On its machine:",
+        "systemctl status mosquitto; ss -ltn",
+        f"from here: nc -vz {config.host} {port_of(config)}; see mqtt.port, and firewalls",
     )
     return fault("port", what, *cures, kind=LinkError)
 

@@ -12,9 +12,9 @@ from edgeagent.doctor.service import told_of
 from edgeagent.errors import CameraError
 
 _CURES: Mapping[str, tuple[str, ...]] = {
-    "No such file": ("see that it is plugged in: v4l2-ctl --list-devices, or ls /dev/video*",),
-    "Permission denied": ("sudo usermod -aG video edgeagent, then start the service again",),
-    "busy": ("see who has it: sudo fuser -v /dev/video*",),
+    "No such file": ("which there are: v4l2-ctl --list-devices",),
+    "Permission denied": ("sudo usermod -aG video edgeagent && sudo systemctl restart edgeagent",),
+    "busy": ("who has it: sudo fuser -v /dev/video*",),
     "401": ("the user's name stands in address, the password in password_file",),
     "picamera2 is missing": ("sudo apt install python3-picamera2",),
 }
@@ -61,6 +61,7 @@ def _opened(camera: CameraConfig, seen: Glimpsed) -> Iterator[Line]:
         size = f"{seen.width_px}x{seen.height_px}"
         yield well(camera.name, f"gave a frame of {size} after {seen.seconds:.1f} s")
         return
-    what = f"gave no frame: {seen.why}"
-    cures = next((cures for words, cures in _CURES.items() if words in seen.why), ())
-    yield fault(camera.name, what, *(cures or _BY_SOURCE.get(camera.source, ())), kind=CameraError)
+    why, _, cure = seen.why.removeprefix(f"camera {camera.name}: ").partition("; ")
+    more = next((cures for words, cures in _CURES.items() if words in why), ())
+    cures = (*filter(None, [cure]), *(more or _BY_SOURCE.get(camera.source, ())))
+    yield fault(camera.name, f"gave no frame: {why}", *cures, kind=CameraError)

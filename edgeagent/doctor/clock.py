@@ -11,7 +11,7 @@ RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
 """No machine with this file is older: a clock before it is wrong."""
 CURES = (
     "timedatectl; sudo systemctl enable --now systemd-timesyncd",
-    "see that UDP port 123 is open, or name a server of your own in /etc/systemd/timesyncd.conf",
+    "let UDP port 123 out, or name a server in /etc/systemd/timesyncd.conf",
 )
 
 

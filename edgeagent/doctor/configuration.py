@@ -26,7 +26,8 @@ def _settings(case: Case) -> Iterator[Line]:
     if case.config is None:
         return
     names = ", ".join(camera.name for camera in case.config.camera)
-    broker = case.config.mqtt.host or "no broker: all is kept in the outbox"
+    host = case.config.mqtt.host
+    broker = f"broker {host}" if host else "no broker: all is kept in the outbox"
     if not names:
         cure = f"add a [[camera]] table to {case.file}; edgeagent check --sample shows one"
         yield fault("settings", f"{case.file} names no camera", cure, kind=FileError)

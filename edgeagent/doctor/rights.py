@@ -51,7 +51,7 @@ def _nodes(case: Case, name: str, patterns: Sequence[str], needed: bool) -> Iter
     elif nodes:
         yield well(name, f"{case.who.name} may open {_names(nodes)}")
     elif needed:
-        cure = "plug the camera in, then: ls /dev/video*; in a container, give it the device"
+        cure = "plug the camera in: ls /dev/video*; give a container the device"
         yield warning(name, f"there is no {' or '.join(f'/dev/{p}' for p in patterns)}", cure)
 
 

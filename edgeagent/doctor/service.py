@@ -99,8 +99,9 @@ def _agent(case: Case) -> Iterator[Line]:
     if case.refused:
         yield warning("agent", case.refused, "sudo edgeagent doctor")
     elif case.agent is None:
-        cure = f"sudo systemctl start {SERVICE}, or: edgeagent run --config {case.file}"
-        yield fault("agent", f"none answers in {case.runtime}", cure)
+        by_hand = f"or by hand: edgeagent run --config {case.file}"
+        what = f"none answers in {case.runtime}"
+        yield fault("agent", what, f"sudo systemctl start {SERVICE}", by_hand)
     else:
         yield from _answering(case.agent)
 

@@ -24,7 +24,8 @@ MAX_DEVICES = 1000
 MAX_CAMERAS = 32
 MAX_EVENTS = 300
 ONLINE, OFFLINE, STOPPED, UNKNOWN = "online", "offline", "stopped", "unknown"
-LINKS = (ONLINE, OFFLINE, STOPPED)
+LINKS = {ONLINE: "it is there", OFFLINE: "the broker lost it", STOPPED: "it was stopped"}
+"""What a device's ``status`` says, in words."""
 
 
 @dataclass(slots=True)
@@ -179,7 +180,7 @@ def _status(device: Device, message: Message, now_s: float, wall_ms: int) -> Ite
     is_news = device.link != UNKNOWN
     device.link, device.link_s = link, now_s if is_news else None
     if is_news:
-        yield Told(wall_ms, device.where, "", "link", f"is {link}", news=True)
+        yield Told(wall_ms, device.where, "", link, LINKS[link], news=True)
 
 
 def _info(device: Device, message: Message) -> None:

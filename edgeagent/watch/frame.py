@@ -10,11 +10,12 @@ from edgeagent.watch.spark import sparkline
 
 FEW = 4
 """So many devices are told of with their cameras."""
-SPARK = 20
+SPARK = 24
+"""Bars of five seconds each: two minutes."""
 LEAST_EVENTS = 4
 """Lines that are left for events, however many devices there are."""
 _LINKS: dict[str, Style] = {ONLINE: "green", OFFLINE: "red", STOPPED: "yellow"}
-_KINDS: dict[str, Style] = {"lost": "red", "gap": "yellow", "fault": "yellow", "link": "cyan",
+_KINDS: dict[str, Style] = {**_LINKS, "lost": "red", "gap": "yellow", "fault": "yellow",
                             "well": "green"}  # fmt: skip
 
 
@@ -106,8 +107,8 @@ def _row(device: Device, width: int, now: Now, ink: Ink) -> str:
     cells: list[Cell] = [
         ("bold", fit(device.where, width)),
         (_LINKS.get(device.link, "dim"), fit(link, 12)),
-        ("plain", fit(f"{device.rate.per_minute(now.mono_s):>4}/min", 8)),
-        ("cyan", sparkline(device.rate.lately(now.mono_s), SPARK)),
+        ("cyan", sparkline(device.rate.lately(now.mono_s)[-SPARK:], SPARK)),
+        ("plain", fit(f"{device.rate.per_minute(now.mono_s)}/min", 8)),
         (whole[0], fit(whole[1], 9)),
         ("plain", fit("+".join(device.engines), 5)),
         ("dim", _what(device)),
@@ -126,8 +127,8 @@ def _camera(name: str, camera: Camera, width: int, now: Now, ink: Ink) -> str:
     cells: list[Cell] = [
         ("plain", fit(f"  {name}", width)),
         ("dim", fit(ago, 12)),
-        ("plain", fit(f"{camera.rate.per_minute(now.mono_s):>4}/min", 8)),
-        ("cyan", sparkline(camera.rate.lately(now.mono_s), SPARK)),
+        ("cyan", sparkline(camera.rate.lately(now.mono_s)[-SPARK:], SPARK)),
+        ("plain", fit(f"{camera.rate.per_minute(now.mono_s)}/min", 8)),
         ("dim", camera.last),
     ]
     return _joined(cells, now.columns, ink)

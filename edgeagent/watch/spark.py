@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 BUCKET_S = 5.0
 BUCKETS = 60
-"""Five minutes."""
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -22,7 +21,7 @@ class Rate:
         self._counts[-1] += 1
 
     def lately(self, now_s: float) -> Sequence[int]:
-        """Return the counts of the last five minutes, the newest last."""
+        """Return the counts of the last `BUCKETS`, the newest last."""
         self._turn(now_s)
         return tuple(self._counts)
 

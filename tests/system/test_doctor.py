@@ -58,18 +58,24 @@ def test_a_name_that_nobody_knows_is_a_fault(tmp_path: Path) -> None:
     assert (line.name, line.level, line.status) == ("name", "fault", 69)
 
 
+def test_a_name_is_told_with_its_addresses(tmp_path: Path) -> None:
+    line = broker_lines(tmp_path, host="localhost", port=free_port())[0]
+    assert (line.name, line.level) == ("name", "ok")
+    assert line.what.startswith("localhost is ")
+
+
 def test_a_broker_that_is_off_is_a_fault_with_what_to_look_at(tmp_path: Path) -> None:
     line = broker_lines(tmp_path, port=free_port())[-1]
     assert (line.name, line.level, line.status) == ("port", "fault", 69)
     assert "Connection refused" in line.what
-    assert "systemctl status mosquitto" in line.cures[0]
+    assert "systemctl status mosquitto" in line.cures[1]
 
 
 def test_a_broker_in_clear_lets_us_in_and_hears_nothing_of_it(
     broker: Broker, ear: Ear, tmp_path: Path
 ) -> None:
     found = broker_lines(tmp_path, port=broker.port)
-    assert [line.name for line in found] == ["name", "port", "tls", "account"]
+    assert [line.name for line in found] == ["port", "tls", "account"]
     assert {line.level for line in found} == {"ok"}
     assert "let in after" in found[-1].what
     assert ear.said("") == []
