@@ -55,6 +55,11 @@ def looked(checks: Iterable[Check]) -> list[Line]:
     return [line for check in checks for line in check.look()]
 
 
+def only(checks: Iterable[Check], name: str) -> list[Line]:
+    """Return what the one check of that name says."""
+    return looked(check for check in checks if check.name == name)
+
+
 def named(lines: Iterable[Line], name: str) -> Line:
     """Return the one line of that name."""
     (line,) = [line for line in lines if line.name == name]

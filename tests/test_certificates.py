@@ -1,5 +1,6 @@
 """The dates of a certificate, good or not, as the openssl program made it."""
 
+import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,10 +54,8 @@ def test_what_is_no_certificate_is_a_value_error(text: str, tmp_path: Path) -> N
         validities(path)
 
 
-@pytest.mark.parametrize("cut", range(0, 200, 7))
-def test_a_certificate_cut_anywhere_is_a_value_error(cut: int, authority: Authority) -> None:
-    import ssl
-
+def test_a_certificate_cut_anywhere_is_a_value_error(authority: Authority) -> None:
     der = ssl.PEM_cert_to_DER_cert(authority.ca.read_text())
-    with pytest.raises(ValueError, match="is no certificate"):
-        validity(der[:cut])
+    for cut in range(200):
+        with pytest.raises(ValueError, match="is no certificate"):
+            validity(der[:cut])

@@ -51,6 +51,12 @@ def test_a_camera_that_the_agent_holds_is_not_opened(tmp_path: Path) -> None:
     assert (line.level, line.what) == ("ok", "watched by the running agent, 1,234 frames so far")
 
 
+def test_a_camera_is_not_opened_beside_an_agent_that_could_not_be_asked(tmp_path: Path) -> None:
+    given = case(tmp_path, config=configured(clip("/dev/video97")), refused="no right to ask")
+    (line,) = looked(cameras.checks(given))
+    assert (line.level, line.cures) == ("warning", ("sudo edgeagent doctor",))
+
+
 def test_a_held_camera_of_which_no_frame_came_is_a_warning(tmp_path: Path) -> None:
     agent = {**AGENT, "counters": {}}
     (line,) = looked(cameras.checks(case(tmp_path, agent=agent)))

@@ -6,7 +6,7 @@ import pytest
 
 from edgeagent.doctor import configuration, packages
 
-from .doctor_cases import NOBODY, case, configured, looked, machine, named
+from .doctor_cases import NOBODY, case, configured, looked, machine, named, only
 
 
 def test_each_fault_of_the_settings_is_a_line_with_its_cure_and_status_78(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_bookworm_trap_is_named_with_the_pip_line_that_mends_it(tmp_path: Pa
     package(tmp_path, "simplejpeg", TRAP)
     package(tmp_path, "picamera2", "import simplejpeg")
     given = case(tmp_path, config=configured(PI))
-    line = named(looked(packages.checks(given, tmp_path)), "picamera2")
+    (line,) = only(packages.checks(given, tmp_path), "picamera2")
     assert (line.level, line.status) == ("fault", 69)
     assert "numpy.dtype size changed" in line.what
     assert "numpy 2.2.1" in line.cures[0]
@@ -75,7 +75,7 @@ def test_the_bookworm_trap_is_named_with_the_pip_line_that_mends_it(tmp_path: Pa
 
 def test_a_numpy_that_cannot_be_imported_is_named_and_what_needs_it_too(tmp_path: Path) -> None:
     package(tmp_path, "numpy", 'raise ImportError("libopenblas.so.0: cannot open")')
-    found = looked(packages.checks(case(tmp_path), tmp_path))
+    found = only(packages.checks(case(tmp_path), tmp_path), "packages")
     assert [line.name for line in found if line.level == "fault"] == ["numpy", "cv2"]
     assert "libopenblas.so.0: cannot open" in named(found, "numpy").what
     assert "sudo scripts/install" in named(found, "numpy").cures[0]
@@ -84,14 +84,14 @@ def test_a_numpy_that_cannot_be_imported_is_named_and_what_needs_it_too(tmp_path
 def test_a_picamera2_that_aborts_takes_nobody_along(tmp_path: Path) -> None:
     package(tmp_path, "picamera2", "import os; os.abort()")
     given = case(tmp_path, config=configured(PI))
-    line = named(looked(packages.checks(given, tmp_path)), "picamera2")
+    (line,) = only(packages.checks(given, tmp_path), "picamera2")
     assert line.level == "fault"
     assert "SIGABRT" in line.what
 
 
 def test_a_broken_picamera2_that_nobody_asks_for_is_a_warning(tmp_path: Path) -> None:
     package(tmp_path, "picamera2", TRAP)
-    line = named(looked(packages.checks(case(tmp_path), tmp_path)), "picamera2")
+    (line,) = only(packages.checks(case(tmp_path), tmp_path), "picamera2")
     assert line.level == "warning"
 
 
@@ -101,13 +101,13 @@ def test_a_broken_picamera2_that_nobody_asks_for_is_a_warning(tmp_path: Path) ->
 def test_a_missing_picamera2_says_whether_apt_has_it(tmp_path: Path, apt: bool, cure: str) -> None:
     if apt:
         (tmp_path / packages.APT).mkdir(parents=True)
-    line = named(looked(packages.checks(case(tmp_path, config=configured(PI)))), "picamera2")
+    (line,) = only(packages.checks(case(tmp_path, config=configured(PI))), "picamera2")
     assert line.level == "fault"
     assert cure in line.cures[0]
 
 
 def test_a_package_that_crashes_does_not_hide_those_after_it(tmp_path: Path) -> None:
     package(tmp_path, "cv2", "import os; os.abort()")
-    found = looked(packages.checks(case(tmp_path), tmp_path))
+    found = only(packages.checks(case(tmp_path), tmp_path), "packages")
     assert [line.name for line in found if line.level == "fault"] == ["cv2"]
     assert named(found, "cv2").status == 70

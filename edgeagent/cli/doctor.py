@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what was found; exit 0 without a fault, else with the status of the worst."""
-    if CREDENTIALS.is_dir():
+    if os.access(CREDENTIALS, os.R_OK | os.X_OK):
         os.environ.setdefault("CREDENTIALS_DIRECTORY", str(CREDENTIALS))
     report = Report(examine(_case(options)), time.time_ns() // 1_000_000, platform.node())
     if options.json:
@@ -71,7 +71,8 @@ def _places(named: Path | None) -> tuple[Path, Path, Who]:
     mine = myself()
     if named is not None:
         return named, control.runtime_folder(named), mine
-    if not (RUNTIME / control.SOCKET).exists() and not _is_service():
+    # Not Path.exists, which raises where we may not look.
+    if not os.access(RUNTIME / control.SOCKET, os.F_OK) and not _is_service():
         state = _own_state()
         return state, control.runtime_folder(state), mine
     return STATE, RUNTIME, user(SERVICE) or Who(SERVICE, -1, frozenset(), exists=False)

@@ -57,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
         config.mqtt, f"edgeagent-watch-{secrets.token_hex(4)}", _topics(options, prefix)
     )
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     hearing.start()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     watching = _Watching(fleet, hearing, stop, options.seconds)
     with closing(hearing), suppress(KeyboardInterrupt):
         if options.plain or not sys.stdout.isatty():

@@ -1,6 +1,6 @@
 """The cameras: the running agent's word on those it holds, a frame of each that it does not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from edgeagent.config import CameraConfig
@@ -38,7 +38,10 @@ def checks(case: Case) -> Iterator[Check]:
         yield Check(camera.name, _look(case, camera), LIMIT_S + 5)
 
 
-def _look(case: Case, camera: CameraConfig) -> Any:  # noqa: ANN401
+def _look(case: Case, camera: CameraConfig) -> Callable[[], Iterable[Line]]:
+    if case.refused:
+        what = "not opened: an agent runs that could not be asked whether it holds it"
+        return lambda: [warning(camera.name, what, "sudo edgeagent doctor")]
     held = (case.agent or {}).get("cameras", {}).get(camera.name)
     if case.agent is not None and held:
         return lambda: _held(case.agent or {}, camera, held)

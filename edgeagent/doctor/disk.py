@@ -38,7 +38,8 @@ def _outbox(case: Case) -> Path:
 
 def _standing(folder: Path) -> Path:
     """Return ``folder``, or the nearest above it that is there."""
-    while not folder.exists() and folder != folder.parent:
+    # Not Path.exists, which raises where we may not look.
+    while not os.access(folder, os.F_OK) and folder != folder.parent:
         folder = folder.parent
     return folder
 
@@ -80,7 +81,7 @@ def _used_bytes(folder: Path) -> int:
 def _writable(case: Case, folder: Path) -> Iterator[Line]:
     """Write, where this user may do what the agent's user does; else read it off the rights."""
     there = _standing(folder)
-    if not case.state.exists() and case.state.parent == MADE_BELOW:
+    if not os.access(case.state, os.F_OK) and case.state.parent == MADE_BELOW:
         yield well(
             "writable", f"{case.state} is not there yet: systemd makes it at the first start"
         )

@@ -56,12 +56,16 @@ def _loaded(unit: Unit, case: Case) -> Iterator[Line]:
     elif unit.sub == "auto-restart" or unit.active == "failed":
         first = _FIRST.get(unit.status, ()) if unit.code == 1 else ()
         kind = _KINDS.get(unit.status, RetryError) if unit.code == 1 else RetryError
-        told = f"{unit.active}, {unit.sub}: {unit.ended or unit.result}"
+        told = f"{_state(unit)}: {unit.ended or unit.result}"
         yield fault("unit", told, *first, LOG, kind=kind)
     else:
         cure = f"sudo systemctl start {SERVICE}"
-        yield fault("unit", f"{unit.active}, {unit.sub}", cure, LOG)
+        yield fault("unit", _state(unit), cure, LOG)
     yield from _set_up(unit)
+
+
+def _state(unit: Unit) -> str:
+    return unit.active if unit.sub in ("", unit.active) else f"{unit.active} ({unit.sub})"
 
 
 def _active(unit: Unit, case: Case) -> Iterator[Line]:
@@ -99,9 +103,9 @@ def _agent(case: Case) -> Iterator[Line]:
     if case.refused:
         yield warning("agent", case.refused, "sudo edgeagent doctor")
     elif case.agent is None:
-        by_hand = f"or by hand: edgeagent run --config {case.file}"
-        what = f"none answers in {case.runtime}"
-        yield fault("agent", what, f"sudo systemctl start {SERVICE}", by_hand)
+        # What to type for a service stands at its unit.
+        by_hand = () if case.who.name == SERVICE else (f"edgeagent run --config {case.file}",)
+        yield fault("agent", f"none answers in {case.runtime}", *by_hand)
     else:
         yield from _answering(case.agent)
 

@@ -13,7 +13,10 @@ SETTINGS: Final = f"[page]\nenabled = true\nport = {PORT}"
 SIZES: Final = {"page": (1000, 760, False), "page-phone": (390, 844, True)}
 """Name to width, height, and whether by night."""
 SEEN_S = 12.0
-"""It is watched for so long first: its lines grow while somebody looks."""
+"""It is watched for so long first: its lines grow while somebody looks,"""
+LONGEST_S = 40.0
+"""and then until something is in view, but no longer than that."""
+_IN_VIEW = "[...document.querySelectorAll('.things')].some(one => one.innerText.includes('%'))"
 
 
 def shoot_page(at: Scene, device: str, into: Path) -> None:
@@ -25,10 +28,17 @@ def shoot_page(at: Scene, device: str, into: Path) -> None:
         for name, (width, height, is_night) in SIZES.items():
             browser.size(width, height, is_night)
             _come_in(browser, token)
-            time.sleep(SEEN_S)
+            _watch(browser)
             browser.shot(into / f"{name}.png")
     finally:
         browser.close()
+
+
+def _watch(browser: Any) -> None:  # noqa: ANN401
+    began_s = time.monotonic()
+    time.sleep(SEEN_S)
+    while not browser.ask(_IN_VIEW) and time.monotonic() - began_s < LONGEST_S:
+        time.sleep(0.1)
 
 
 def _come_in(browser: Any, token: str) -> None:  # noqa: ANN401

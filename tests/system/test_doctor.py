@@ -170,5 +170,5 @@ def test_a_stopped_agent_is_a_fault_and_its_camera_is_tried(agent: Running, brok
     assert status == 69
     line = line_of(told, "Agent", "agent")
     assert (line["level"], line["status"]) == ("fault", 69)
-    assert "systemctl start edgeagent" in line["cures"][0]
+    assert line["cures"] == [f"edgeagent run --config {agent.settings}"]
     assert line_of(told, "Cameras", "yard")["what"].startswith("gave a frame of 320x240")
