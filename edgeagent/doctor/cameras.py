@@ -49,7 +49,7 @@ def _look(case: Case, camera: CameraConfig) -> Callable[[], Iterable[Line]]:
 
 
 def _held(agent: Mapping[str, Any], camera: CameraConfig, state: str) -> Iterator[Line]:
-    frames = agent["counters"].get(f"frames_total.{camera.name}", 0)
+    frames = agent.get("counters", {}).get(f"frames_total.{camera.name}", 0)
     told = f"{state} by the running agent, {frames:,} frames so far"
     if line := told_of(agent, f"camera.{camera.name}", camera.name):
         yield line

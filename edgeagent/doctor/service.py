@@ -111,9 +111,9 @@ def _agent(case: Case) -> Iterator[Line]:
 
 
 def _answering(agent: Mapping[str, Any]) -> Iterator[Line]:
-    outbox, up = agent["outbox"], duration(agent["up_s"])
-    told = f"{agent['version']} answers, up {up}, {outbox['pending']:,} events to send"
-    if agent["version"] != __version__:
+    pending, up = agent.get("outbox", {}).get("pending", 0), duration(agent.get("up_s", 0.0))
+    told = f"{agent.get('version', '')} answers, up {up}, {pending:,} events to send"
+    if agent.get("version") != __version__:
         cure = f"sudo systemctl restart {SERVICE}"
         yield warning("agent", f"{told}; this command is of {__version__}", cure)
     else:

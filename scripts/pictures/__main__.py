@@ -14,7 +14,8 @@ from scripts.pictures.running import seen
 from scripts.pictures.scene import EDGEAGENT, Scene, scene
 from scripts.pictures.svg import svg
 
-INTO = Path(__file__).parents[2] / "docs" / "pictures"
+ROOT = Path(__file__).parents[2]
+INTO = ROOT / "docs" / "pictures"
 WIDE = 100
 WATCHED_S = 45
 KILLED_S = 25
@@ -65,7 +66,8 @@ PICTURES: Mapping[str, Callable[[Scene], None]] = {
 
 
 def _shoot(name: str, title: str, arguments: list[str], lines: int) -> None:
-    terminal = seen([*EDGEAGENT, *arguments], (WIDE, lines))
+    instead = {str(ROOT): "~/edgeagent"}
+    terminal = seen([*EDGEAGENT, *arguments], (WIDE, lines), instead=instead)
     (INTO / f"{name}.svg").write_text(svg(terminal.cells, title))
 
 

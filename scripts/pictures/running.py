@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from scripts.pictures.terminal import Terminal
 
 CALM = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+NOTHING: Mapping[str, str] = {}
 
 
 def seen(
     command: Sequence[str],
     size: tuple[int, int],
     limit_s: float = 120.0,
-    environment: Mapping[str, str] = CALM,
+    instead: Mapping[str, str] = NOTHING,
 ) -> Terminal:
     """Return the terminal of ``size`` (columns, lines) after ``command`` has ended.
 
@@ -28,7 +29,7 @@ def seen(
         command: ends by itself.
         size: columns and lines.
         limit_s: it is ended after so long.
-        environment: besides ours; NO_COLOR is taken out.
+        instead: texts to what is shown in their place, as where this checkout happens to be.
     """
     columns, lines = size
     ours, theirs = pty.openpty()
@@ -36,7 +37,7 @@ def seen(
     known = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     child = subprocess.Popen(
         [*command], stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,
-        env={**known, **environment}, start_new_session=True,
+        env={**known, **CALM}, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
     try:
@@ -45,6 +46,8 @@ def seen(
         child.kill()
         child.wait()
         os.close(ours)
+    for known_as, shown in instead.items():
+        text = text.replace(known_as, shown)
     terminal = Terminal(columns, lines)
     terminal.feed(text)
     return terminal
