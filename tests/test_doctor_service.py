@@ -142,14 +142,14 @@ def test_the_agents_own_faults_are_lines_and_its_cameras_are_left_to_theirs(
     assert [line.name for line in found if line.name.startswith("camera")] == []
 
 
-def test_judged_states_bring_their_cures(tmp_path: Path) -> None:
-    state = {"level": "fault", "code": "away", "why": "no broker", "cure": "see the network"}
-    fine = {"level": "ok", "why": "all sent"}
-    agent = {**AGENT, "states": {"link": state, "outbox": fine}}
+def test_judged_states_bring_their_cures_and_stand_for_the_faults(tmp_path: Path) -> None:
+    state = {"level": "fault", "code": "none", "why": "nothing runs it", "cure": "one; two"}
+    states = {"engine.coco16": state, "outbox": {"why": "all sent"}, "disk": state}
+    agent = {**AGENT, "states": states, "faults": {"tpu usb:0": "no_device: gone"}}
     found = lines(tmp_path, systemd(), agent)
-    line = named(found, "link")
-    assert (line.level, line.cures) == ("warning", ("see the network",))
-    assert [found.name for found in found if found.name == "outbox"] == []
+    line = named(found, "engine.coco16")
+    assert (line.level, line.cures) == ("warning", ("one", "two"))
+    assert not {"outbox", "disk", "tpu usb:0"} & {line.name for line in found}
 
 
 def test_an_agent_of_another_release_is_warned_of(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgeagent import __version__
-from edgeagent.doctor import Check, Level, Line, fault, warning, well
+from edgeagent.doctor import Check, Line, fault, warning, well
 from edgeagent.doctor.amounts import duration
 from edgeagent.doctor.case import SERVICE, Case
 from edgeagent.doctor.unit import Unit, read_unit
@@ -20,8 +20,8 @@ _FIRST: Mapping[int, tuple[str, ...]] = {
     216: ("sudo systemd-sysusers",),
     217: ("sudo systemd-sysusers",),
 }
-OTHERS = ("camera.",)
-"""Parts that another group tells of."""
+OTHERS = ("camera.", "clock", "disk", "link", "temperature")
+"""Parts that another group looks at by itself."""
 
 
 def checks(case: Case) -> Iterator[Check]:
@@ -118,7 +118,7 @@ def _answering(agent: Mapping[str, Any]) -> Iterator[Line]:
         yield warning("agent", f"{told}; this command is of {__version__}", cure)
     else:
         yield well("agent", told)
-    for part in {**agent.get("faults", {}), **agent.get("states", {})}:
+    for part in agent.get("states", agent.get("faults", {})):
         if not part.startswith(OTHERS) and (line := told_of(agent, part, part)):
             yield line
 
@@ -129,14 +129,14 @@ def told_of(agent: Mapping[str, Any], part: str, name: str) -> Line | None:
     Its word alone is a warning, for it runs, and works on it: the fault itself, if it is one, is
     what the group concerned finds.
     """
-    state = agent.get("states", {}).get(part)
-    if state is None:
+    if "states" not in agent:
         why = agent.get("faults", {}).get(part)
         return warning(name, f"the agent says: {why}") if why else None
-    level: Level = state["level"]
-    if level == "ok":
+    state = agent["states"].get(part, {})
+    if state.get("level", "ok") == "ok":
         return None
-    return warning(name, f"the agent says: {state['why']}", *filter(None, [state.get("cure")]))
+    cures = filter(None, state.get("cure", "").split("; "))
+    return warning(name, f"the agent says: {state.get('why', '')}", *cures)
 
 
 def _journal(case: Case) -> Iterator[Line]:
