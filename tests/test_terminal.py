@@ -4,7 +4,7 @@ import io
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeagent.terminal import Ink, clean, columns, fit, ink_for, wrapped
@@ -58,12 +58,14 @@ def test_what_a_terminal_would_obey_or_hide_is_shown_as_such(text: str, shown: s
     assert clean(text) == shown
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text())
 def test_nothing_unseen_is_left_of_any_text(text: str) -> None:
     left = {unicodedata.category(c) for c in clean(text) if c != " "}
     assert not {one for one in left if one[0] in "CMZ"}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(), st.integers(0, 40))
 def test_a_fitted_text_has_exactly_its_width(text: str, width: int) -> None:
     assert columns(fit(clean(text), width)) == width

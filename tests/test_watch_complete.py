@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docs.complete import Consumer
@@ -35,6 +35,7 @@ def hear(ledger: Ledger, message: dict[str, Any]) -> None:
         ledger.gap(message["boot"], message["from"], message["to"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**6))
 def test_heard_from_the_beginning_it_tells_what_the_example_tells(seed: int) -> None:
     ledger, consumer = Ledger(), Consumer()

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeagent.terminal import clean
@@ -142,6 +142,7 @@ KINDS = st.sampled_from(["gap", "start", "count", "zone", "cross", "look", "obje
 TOPICS = st.sampled_from(["info", "stat", "status", "sys", "evt/a"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(MESSAGES, KINDS, TOPICS)
 def test_whatever_a_stranger_says_is_harmless(
     message: dict[str, Any], kind: str, rest: str

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeagent.terminal import Ink, clean, columns
@@ -84,7 +84,7 @@ def test_what_comes_late_is_marked_and_lines_for_a_pipe_have_the_date(station: S
     assert plain(told, UTC) == "2027-01-15 08:00:00  home/door  front  object  cat 0.50  (late)"
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.text(max_size=20), st.text(max_size=40)), max_size=9),
     st.dictionaries(st.sampled_from(KEYS.split()), JSON, max_size=6),
