@@ -19,6 +19,7 @@ from edgeagent.event import Event, When
 from edgeagent.findings import WHOLE, Box, Detection, Embedding, Finding, Motion, Phase, Sighting
 from edgeagent.frame import Frame
 from edgeagent.glance import Glance, Glances
+from edgeagent.glimpse import Glimpse
 from edgeagent.health import Health
 from edgeagent.laps import Laps
 from edgeagent.looker import NO_ANSWER, NO_LAPS, Answer, Engines, Looker
@@ -44,6 +45,7 @@ class Agent:
         clock: Clock,
         health: Health | None = None,
         kernel: str = "",
+        glimpse: Glimpse | None = None,
     ) -> None:
         self.name = camera.name
         self._camera = camera
@@ -51,6 +53,7 @@ class Agent:
         self._clock = clock
         self.health = health or Health()
         self._kernel = kernel
+        self._glimpse = glimpse or Glimpse()
         self._gate = MotionGate(config.motion)
         self._episodes = Episodes(config.motion)
         self._tracker = Tracker(config.events)
@@ -117,7 +120,7 @@ class Agent:
         self._attend(frame.mono_s)
         laps.mark("motion")
         if not self._duty.armed(frame.mono_s, frame.wall_ms):
-            self._refuse("it is not armed now; see camera.armed")
+            self._rest_unarmed(frame)
             return []
         motion = self._mask.motion(motion)
         if motion is not None:
@@ -125,6 +128,8 @@ class Agent:
         if self._episodes.update(motion, frame.mono_s):
             self._tracker.went_still()
         vectors = self._look(frame, motion, laps)
+        if self._glimpse.wanted:
+            self._glimpse.take(frame, motion, self._tracker.in_view())
         said = self._say(frame, vectors)
         laps.mark("event")
         return said
@@ -139,6 +144,11 @@ class Agent:
         glance = self.glances.ask(wish)
         self.attention.every = True
         return glance
+
+    def _rest_unarmed(self, frame: Frame) -> None:
+        self._refuse("it is not armed now; see camera.armed")
+        if self._glimpse.wanted:
+            self._glimpse.rest(frame)
 
     def _refuse(self, why: str) -> None:
         _refuse_all(self.glances.take(), why)

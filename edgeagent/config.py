@@ -298,6 +298,27 @@ class HealthConfig(Section, frozen=True):
         "A part busy for so long with no progress stops feeding systemd's watchdog.", "s", ge=5, le=600)] = 30.0
 
 
+HostName = Annotated[str, Meta(pattern="^[A-Za-z0-9.-]{1,253}$")]
+
+
+class PageConfig(Section, frozen=True):
+    """[page]: the small page that the agent serves to a browser; needs the extra "page"."""
+
+    enabled: Annotated[bool, part("Serve it.")] = False
+    address: Annotated[str, part(
+        "Address to listen on; beyond 127.0.0.1 only with a certificate, or insecure = true. 0.0.0.0 or ::, all.",
+        pattern="^[0-9A-Fa-f.:]{2,45}$")] = "127.0.0.1"
+    port: Annotated[int, part("TCP port.", "", ge=1, le=65535)] = 8480
+    cert_file: Annotated[str, part("Certificate for https, PEM, with its chain; read again at a reload.")] = ""
+    key_file: Annotated[str, part("Its key, PEM, or credential:NAME.")] = ""
+    insecure: Annotated[bool, part(
+        "Serve it without TLS beyond this device: whoever hears the network may read along.")] = False
+    hosts: Annotated[list[HostName], part(
+        "Names it is called by in a browser, besides localhost, addresses and this device's own.", max_length=16)] = []
+    token_file: Annotated[str, part(
+        "File with the token that opens it, or credential:NAME; empty: made in the state folder.")] = ""
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -311,6 +332,7 @@ class Config(Section, frozen=True):
     commands: CommandsConfig = CommandsConfig()
     outbox: OutboxConfig = OutboxConfig()
     health: HealthConfig = HealthConfig()
+    page: PageConfig = PageConfig()
 
     @property
     def device_name(self) -> str:

@@ -1,10 +1,11 @@
 """What is wrong between settings that are each right: a name taken twice, a crossed polygon."""
 
+import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 
 from edgeagent.brokers.faults import Fault, broker_faults
-from edgeagent.config import CameraConfig, Config, LineConfig, ZoneConfig
+from edgeagent.config import CameraConfig, Config, LineConfig, PageConfig, ZoneConfig
 from edgeagent.polygon import touches_itself
 
 CELLS_PX = (0, 4, 8, 16)
@@ -21,6 +22,7 @@ def conflicts(config: Config) -> Iterator[Fault]:
         what = f"{config.model.deadline_s:g} s would end every call"
         yield "model.deadline_s", f"{what}; 0, or at least {MIN_DEADLINE_S:g}"
     yield from _mqtt_faults(config)
+    yield from _page_faults(config.page)
     names = [camera.name for camera in config.camera]
     for number, camera in enumerate(config.camera):
         yield from _one_camera_faults(camera, f"camera[{number}].")
@@ -84,6 +86,20 @@ def _mqtt_faults(config: Config) -> Iterator[Fault]:
         yield "mqtt.prefix", f"{{{unknown.pop()}}} is neither {{site}} nor {{device}}"
     else:
         yield from broker_faults(config)
+
+
+def _page_faults(page: PageConfig) -> Iterator[Fault]:
+    if bool(page.cert_file) != bool(page.key_file):
+        yield "page.key_file", "a certificate needs both cert_file and key_file"
+    try:
+        beyond = not ipaddress.ip_address(page.address).is_loopback
+    except ValueError:
+        yield "page.address", f"{page.address!r} is not an IP address, such as 127.0.0.1 or 0.0.0.0"
+        return
+    if page.enabled and beyond and not (page.cert_file or page.insecure):
+        what = f"{page.address} is beyond this device, and the page has no certificate"
+        cure = "give cert_file and key_file, or say insecure = true, or use 127.0.0.1"
+        yield "page.address", f"{what}; {cure}"
 
 
 def _one_camera_faults(camera: CameraConfig, path: str) -> Iterator[Fault]:
