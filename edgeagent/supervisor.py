@@ -1,8 +1,8 @@
 """Opens the real parts, keeps them alive, re-reads the settings, and stops them in order.
 
 Threads: this one (signals, watchdog), one looker a camera (and its reader), one publisher, the
-link's own. Nothing is shared between them but the outbox, the engines and health. Stopping goes
-the way the water flows: cameras first, link last.
+link's own, and one for the page. Nothing is shared between them but the outbox, the engines and
+health. Stopping goes the way the water flows: cameras first, link last.
 """
 
 import logging
@@ -15,6 +15,7 @@ from edgeagent import event as events
 from edgeagent.accelerators import Ties
 from edgeagent.agent import Agent
 from edgeagent.berth import Find
+from edgeagent.bulletin import Bulletin
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.config import CameraConfig, Config, Reload
@@ -32,6 +33,8 @@ from edgeagent.machine import Machine
 from edgeagent.outbox import Outbox
 from edgeagent.pauses import Pauses
 from edgeagent.pausing import Pausing
+from edgeagent.page import Page
+from edgeagent.page.telling import Feed
 from edgeagent.rounds import Parts, Rounds
 from edgeagent.settings import Change, changes, load
 from edgeagent.uplink import Uplink
@@ -86,6 +89,7 @@ class Supervisor:
         )
         self._cameras = Cameras(self._watches, self.tell)
         self._pausing = Pausing(self._watches, self.tell)
+        self._page = Page(state, self.health, Feed(self._bulletin, clock))
         self._failure: EdgeagentError | None = None
 
     def run(self) -> int:
@@ -141,6 +145,9 @@ class Supervisor:
             folder=folder,
         )
 
+    def _bulletin(self) -> Bulletin:
+        return self._rounds.bulletin()
+
     def _start_event(self, boot: Boot) -> Event:
         told = (boot.previous, self._outbox.last_seq(boot.previous), boot.ended)
         when = events.now(self._clock, self._kernel)
@@ -158,6 +165,7 @@ class Supervisor:
 
     def _put(self, event: Event) -> None:
         self._outbox.put(event.kind, events.encode(event))
+        self._page.hear(event)
 
     def _open(self) -> None:
         """Open everything that the settings name; a part that will not open is not the end."""
@@ -167,9 +175,18 @@ class Supervisor:
         self._pausing.tell(self._watches.all)
         self._rounds.start()
         self._control.start()
+        self._page.open(self._config)
 
     def _new_agent(self, camera: CameraConfig) -> Agent:
-        return Agent(camera, self._config, self._engines, self._clock, self.health, self._kernel)
+        return Agent(
+            camera,
+            self._config,
+            self._engines,
+            self._clock,
+            self.health,
+            self._kernel,
+            self._page.glimpse(camera.name),
+        )
 
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, EdgeagentError):
@@ -227,6 +244,7 @@ class Supervisor:
         every = range(len(self._config.camera))
         anew = [number for number in every if parts & {"motion", f"camera[{number}]"}]
         self._cameras.retune(self._config, anew)
+        self._page.retune(self._config, reopen="page" in parts)
         taken = [c.path for c in changed if c.path not in kept]
         why = f"taken over: {', '.join(taken) or 'nothing'}"
         if kept:
@@ -249,6 +267,7 @@ class Supervisor:
         self._notifier.tell("STOPPING=1")
         self._stop.set()
         self._control.close()
+        self._page.close()
         self._rounds.close()
         if self._cameras.close():
             for engine in self._engines.all():

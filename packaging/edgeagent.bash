@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_edgeagent_models_subparsers=(pull catalogue add)
-_shtab_edgeagent_subparsers=(run check demo replay look glance motion status doctor watch models tpu recover bench)
+_shtab_edgeagent_subparsers=(run check demo replay look glance motion status page models tpu recover bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
 _shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema)
@@ -15,9 +15,8 @@ _shtab_edgeagent_replay_option_strings=(-h --help --debug --config --camera --mo
 _shtab_edgeagent_look_option_strings=(-h --help --debug --config --state --still --cells --seconds)
 _shtab_edgeagent_glance_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_motion_option_strings=(-h --help --debug --config --at --plot)
-_shtab_edgeagent_status_option_strings=(-h --help --debug --state --json)
-_shtab_edgeagent_doctor_option_strings=(-h --help --debug --config --state --json)
-_shtab_edgeagent_watch_option_strings=(-h --help --debug --config --broker --ca --tls --username --password-file --site --device --plain --seconds)
+_shtab_edgeagent_status_option_strings=(-h --help --debug --state --json --prometheus)
+_shtab_edgeagent_page_option_strings=(-h --help --debug --config --state --rehearse --unwell --port)
 _shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
 _shtab_edgeagent_models_catalogue_option_strings=(-h --help)
 _shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --licence --origin --into --config --replace)
@@ -34,7 +33,7 @@ _shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_add___fallback_choices=(cpu none)
 _shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
-_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status doctor watch models tpu recover bench)
+_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status page models tpu recover bench)
 
 _shtab_edgeagent_run__h_nargs=0
 _shtab_edgeagent_run___help_nargs=0
@@ -65,15 +64,12 @@ _shtab_edgeagent_status__h_nargs=0
 _shtab_edgeagent_status___help_nargs=0
 _shtab_edgeagent_status___debug_nargs=0
 _shtab_edgeagent_status___json_nargs=0
-_shtab_edgeagent_doctor__h_nargs=0
-_shtab_edgeagent_doctor___help_nargs=0
-_shtab_edgeagent_doctor___debug_nargs=0
-_shtab_edgeagent_doctor___json_nargs=0
-_shtab_edgeagent_watch__h_nargs=0
-_shtab_edgeagent_watch___help_nargs=0
-_shtab_edgeagent_watch___debug_nargs=0
-_shtab_edgeagent_watch___tls_nargs=0
-_shtab_edgeagent_watch___plain_nargs=0
+_shtab_edgeagent_status___prometheus_nargs=0
+_shtab_edgeagent_page__h_nargs=0
+_shtab_edgeagent_page___help_nargs=0
+_shtab_edgeagent_page___debug_nargs=0
+_shtab_edgeagent_page___rehearse_nargs=0
+_shtab_edgeagent_page___unwell_nargs=0
 _shtab_edgeagent_models_pull__h_nargs=0
 _shtab_edgeagent_models_pull___help_nargs=0
 _shtab_edgeagent_models_pull___http_nargs=0

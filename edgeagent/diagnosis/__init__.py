@@ -71,5 +71,8 @@ def _of_other(part: str, why: str) -> State:
     if part == "config":
         cure = "edgeagent check FILE says where to mend it; then systemctl reload edgeagent"
         return State("warning", "refused", f"the settings before it are in force: {why}", cure)
+    if part == "page":
+        why, _, cure = why.partition("; ")
+        return State("warning", "away", why, cure or "see [page]; it is tried again by itself")
     cure = "journalctl -u edgeagent -n 100 says more; systemctl restart edgeagent begins anew"
     return State("fault", "stuck", why, cure)
