@@ -204,6 +204,19 @@ def test_a_zone_that_came_or_went_is_a_change_to_be_taken_over_at_once() -> None
             "lower one of them",
         ),
         ("[health]\nstat_s = -1", "2: health.stat_s: -1 is not a number within 0 to 86400 s"),
+        (
+            "[page]\nenabled = true\naddress = '0.0.0.0'",
+            "3: page.address: 0.0.0.0 is beyond this device, and the page has no certificate; "
+            "give cert_file and key_file, or say insecure = true, or use 127.0.0.1",
+        ),
+        (
+            "[page]\naddress = 'cafe'",
+            "2: page.address: 'cafe' is not an IP address, such as 127.0.0.1 or 0.0.0.0",
+        ),
+        (
+            "[page]\ncert_file = 'a'",
+            " page.key_file: a certificate needs both cert_file and key_file",
+        ),
         ("x = [", " is not TOML: Invalid value (at end of document)"),
     ],
 )
@@ -211,6 +224,23 @@ def test_a_fault_names_setting_value_and_what_is_allowed(
     text: str, fault: str, tmp_path: Path
 ) -> None:
     assert faults_of(text, tmp_path) == (fault,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[page]\naddress = '0.0.0.0'",
+        "[page]\nenabled = true\naddress = '::1'",
+        "[page]\nenabled = true\naddress = '::'\ninsecure = true",
+        "[page]\nenabled = true\naddress = '192.0.2.4'\ncert_file = 'a'\nkey_file = 'b'",
+    ],
+)
+def test_a_page_beyond_this_device_is_encrypted_or_said_to_be_insecure(
+    text: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "edgeagent.toml"
+    file.write_text(text)
+    assert settings.load(file).page.port == 8480
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:

@@ -44,9 +44,9 @@ def _check_credentials(config: Config, file: Path) -> None:
     faults = []
     for path, value in settings.flat(config):
         try:
-            if path.endswith("password_file"):
+            if path.endswith(("password_file", "token_file")):
                 credentials.read_secret(value)
-            elif path == "mqtt.key_file" and value:
+            elif path.endswith("key_file") and value:
                 credentials.check_private(credentials.path_of(value))
         except CredentialError as error:
             faults.append(f"{file}: {path}: {error}")
@@ -61,7 +61,7 @@ def _check_bundles(config: Config) -> None:
 
 
 def _shown(path: str, value: Any) -> str:  # noqa: ANN401
-    secret = path.endswith("password_file") and value
+    secret = path.endswith(("password_file", "token_file")) and value
     return json.dumps(value) + ("  # a readable secret: ********" if secret else "")
 
 

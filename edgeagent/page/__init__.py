@@ -6,7 +6,9 @@ cannot be served is said in health and tried again; it never ends the agent.
 """
 
 import asyncio
+import errno
 import logging
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,15 +41,17 @@ class _Opening:
 class Page:
     """One for the whole agent; opened, retuned and closed by the supervisor's thread."""
 
-    def __init__(self, state: Path, health: Health, feed: Feed) -> None:
+    def __init__(self, state: Path, health: Health, feed: Feed, retry_s: float = RETRY_S) -> None:
         """Prepare; nothing is opened, and no server library imported.
 
         Args:
             state: folder in which the token is kept.
             health: hears when the page cannot be served.
             feed: what there is to show.
+            retry_s: how soon it is tried again when it cannot be served.
         """
         self._state, self._health, self._feed = state, health, feed
+        self._retry_s = retry_s
         self._up = threading.Event()
         self.why = ""
         """Why it is not served; empty: it is, or is not to be."""
@@ -111,7 +115,7 @@ class Page:
                 self._fail(error, opening.config)
             self._up.clear()
             self.port = 0
-            opening.over.wait(RETRY_S)
+            opening.over.wait(self._retry_s)
 
     async def _serve(self, opening: _Opening) -> None:
         from edgeagent.page.house import furnished
@@ -144,6 +148,6 @@ def _said(error: Exception, config: Config) -> str:
     match error:
         case ModuleNotFoundError(name="tornado"):
             return f"not served: {EXTRA}"
-        case PermissionError() | OSError(errno=98 | 99):
-            return f"not served at {where}: {error.strerror}; see page.address and page.port"
+        case OSError(errno=errno.EADDRINUSE | errno.EADDRNOTAVAIL | errno.EACCES as number):
+            return f"not served at {where}: {os.strerror(number)}; see page.address and page.port"
     return f"not served at {where}: {error}"

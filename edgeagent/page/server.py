@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 
-from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from edgeagent.page import answers
@@ -25,9 +25,9 @@ async def serve(house: House, over: asyncio.Event, opened: Callable[[int], None]
     config = house.config.page
     door = Door.of(tls_context(config))
     door.request_callback = application(house, door)
-    sockets = bind_sockets(config.port, config.address)
-    door.add_sockets(sockets)
-    opened(sockets[0].getsockname()[1])
+    listener = _listening(config.address, config.port)
+    door.add_sockets([listener])
+    opened(listener.getsockname()[1])
     try:
         while not over.is_set():
             house.show.tick()
@@ -36,6 +36,15 @@ async def serve(house: House, over: asyncio.Event, opened: Callable[[int], None]
         door.stop()
         house.show.close()
         await door.close_all_connections()
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.create_server(
+        (address, port), family=family, backlog=128, dualstack_ipv6=address == "::"
+    )
+    listener.setblocking(False)
+    return listener
 
 
 async def _at_most(over: asyncio.Event, limit_s: float) -> None:

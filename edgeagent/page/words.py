@@ -17,13 +17,17 @@ def _motion(event: Event) -> str:
     motion = event.motion
     if motion is None:
         return ""
-    share = f"{motion.area * 100:.0f} % of the picture"
+    share = f"{_percent(motion.area)} of the picture"
     if motion.phase == "in":
         return f"something moves, {share}"
     if motion.phase == "out":
         return f"all is still again after {motion.duration_s:.0f} s"
     way = _DIRECTIONS[round(motion.direction_deg / 45) % 8]
     return f"still moving after {motion.duration_s:.0f} s, {share}, going {way}"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %" if share >= 0.01 else "less than 1 %"
 
 
 _HAPPENED = {"in": "came", "on": "is still there", "out": "left"}

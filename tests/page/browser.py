@@ -1,10 +1,11 @@
 """A real headless Chromium, spoken to over a pipe: no driver, no library, no port."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
-import subprocess
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,18 +34,9 @@ class Browser:
     """One browser with one tab. Its console and what its policy refused are kept."""
 
     def __init__(self, profile: Path) -> None:
-        assert PROGRAM is not None
-        ours_in, theirs_out = os.pipe()
-        theirs_in, ours_out = os.pipe()
-        self._in, self._out = ours_in, ours_out
-        # The pipes must be its 3 and 4; a shell puts them there without a fork of our own.
-        line = f'exec 3<&{theirs_in} 4>&{theirs_out}; exec "$@"'
-        self._process = subprocess.Popen(
-            ["sh", "-c", line, "sh", PROGRAM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(theirs_in, theirs_out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._in, theirs_out = os.pipe()
+        theirs_in, self._out = os.pipe()
+        self._pid = _spawned(profile, theirs_in, theirs_out)
         os.close(theirs_in)
         os.close(theirs_out)
         self._buffer, self._number, self._session = b"", 0, ""
@@ -115,7 +107,9 @@ class Browser:
     def until(self, expression: str, holds: Callable[[Any], bool] = bool) -> Any:  # noqa: ANN401
         """Wait until what ``expression`` comes to ``holds``, and return it."""
         deadline_s = time.monotonic() + PATIENCE_S
-        while not holds(value := self.ask(expression)):
+        # A page that is only half there yet is no fault.
+        patient = f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"
+        while (value := self.ask(patient)) is None or not holds(value):
             assert time.monotonic() < deadline_s, f"{expression}: still {value!r}"
             time.sleep(0.05)
         return value
@@ -142,9 +136,26 @@ class Browser:
         self._session = ""
         try:
             self.call("Browser.close")
-            self._process.wait(10)
-        except (AssertionError, OSError, subprocess.TimeoutExpired):
-            self._process.kill()
-            self._process.wait(10)
+        except (AssertionError, OSError):
+            os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
         os.close(self._in)
         os.close(self._out)
+
+
+def _spawned(profile: Path, theirs_in: int, theirs_out: int) -> int:
+    """Begin a browser whose 3 and 4 are these pipes, and return its process id."""
+    assert PROGRAM is not None
+    # Out of the way first: one of them may be 3 or 4 itself.
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 100) for end in (theirs_in, theirs_out)]
+    actions: list[tuple[int, int, int]] = [
+        (os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(high, 3)
+    ]
+    quiet = os.open(os.devnull, os.O_RDWR)
+    actions += [(os.POSIX_SPAWN_DUP2, quiet, number) for number in (1, 2)]
+    arguments = [PROGRAM, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    try:
+        return os.posix_spawn(PROGRAM, arguments, os.environ, file_actions=actions)
+    finally:
+        for end in (*high, quiet):
+            os.close(end)

@@ -174,7 +174,7 @@ function showState(state) {
   set($("verdict"), VERDICTS[state.level]);
   set($("summary"), summary(state));
   showUnwell(state.unwell);
-  showParts(state.parts);
+  showParts(state);
   for (const [name, figures] of Object.entries(state.cameras)) showFigures(viewOf(name), figures);
   for (const part of state.parts) if (part.part.startsWith("camera.")) showCamera(part);
   set($("about"), `edgeagent ${state.version}, up ${lasting(state.up_s)}`);
@@ -215,19 +215,29 @@ function advise(item, cure) {
   advice.append(cure);
 }
 
-function showParts(parts) {
-  const told = parts.filter(({ part }) => !part.startsWith("camera."));
-  const said = JSON.stringify(told.map(({ part, level, why }) => [part, level, why]));
+function showParts(state) {
+  const told = state.parts
+    .filter(({ part }) => !part.startsWith("camera."))
+    .map(({ part, level, why }) => ({ part, level, why: why || figure(part, state) }));
+  const said = JSON.stringify(told);
   if ($("parts").dataset.said === said) return;
   $("parts").dataset.said = said;
   $("parts").replaceChildren(...told.map(partRow));
+}
+
+// What is said of a part that says nothing of itself.
+function figure(part, { engines, outbox, soc_c: celsius }) {
+  if (part.startsWith("engine.")) return `runs on ${engines[part.slice("engine.".length)] ?? "nothing"}`;
+  if (part === "outbox") return outbox ? `${plural(outbox, "event")} to send` : "nothing waits";
+  if (part === "temperature" && celsius) return `${Math.round(celsius)} °C`;
+  return "as it should be";
 }
 
 function partRow({ part, level, why }) {
   const row = document.createElement("div");
   row.dataset.level = level;
   made("dt", row, titled(part));
-  made("dd", row, why || (level === "ok" ? "as it should be" : level));
+  made("dd", row, why);
   return row;
 }
 
