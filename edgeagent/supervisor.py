@@ -89,7 +89,7 @@ class Supervisor:
         )
         self._cameras = Cameras(self._watches, self.tell)
         self._pausing = Pausing(self._watches, self.tell)
-        self._page = Page(state, self.health, Feed(self._bulletin, clock))
+        self._page = Page(state, self.health, Feed(self._bulletin, clock, config))
         self._failure: EdgeagentError | None = None
 
     def run(self) -> int:

@@ -1,15 +1,24 @@
 """How a life ends: cleanly, by a fault of ours, by a part that gives up."""
 
+import http.client
+import json
+import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from edgeagent.clock import SystemClock
-from edgeagent.config import CameraConfig, Config, ModelConfig
+from edgeagent.config import CameraConfig, Config, ModelConfig, PageConfig
+from edgeagent.control import asked
 from edgeagent.errors import EdgeagentError, OutboxError
 from edgeagent.identity import begin_boot
+from edgeagent.page.token_file import read_token_text
 from edgeagent.supervisor import Supervisor
 
 CAMERA = CameraConfig(name="yard", source="synthetic", width=320, height=240)
@@ -64,3 +73,73 @@ def test_when_every_film_has_ended_so_has_the_agent(tmp_path: Path) -> None:
     began_s = time.monotonic()
     assert Supervisor(config, None, tmp_path, SystemClock()).run() == 0
     assert 10.0 < time.monotonic() - began_s < 30.0
+
+
+def test_a_page_that_cannot_be_served_is_a_warning_and_never_the_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        page = PageConfig(enabled=True, port=taken.getsockname()[1])
+        config = msgspec.structs.replace(CONFIG, page=page)
+        supervisor = Supervisor(config, None, tmp_path, SystemClock())
+        thread = threading.Thread(target=supervisor.run)
+        thread.start()
+        while "page" not in supervisor.health.snapshot().states:
+            time.sleep(0.01)
+        frames = supervisor.health.counted("frames_total.yard")
+        while supervisor.health.counted("frames_total.yard") < frames + 5:
+            time.sleep(0.01)
+        with asked(tmp_path, {"do": "status"}) as told:
+            assert told is not None
+            assert told["states"]["page"]["level"] == "warning"
+            assert told["states"]["page"]["cure"] == "see page.address and page.port"
+        supervisor.stop()
+        thread.join(20)
+    assert not thread.is_alive()
+    assert [t.name for t in threading.enumerate() if t.name == "page"] == []
+
+
+def test_a_page_shows_what_the_agents_cameras_see(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config = msgspec.structs.replace(CONFIG, page=PageConfig(enabled=True, port=port))
+    supervisor = Supervisor(config, None, tmp_path, SystemClock())
+    thread = threading.Thread(target=supervisor.run)
+    thread.start()
+    try:
+        while not (tmp_path / "page-token").exists():
+            time.sleep(0.01)
+        token = read_token_text(tmp_path / "page-token")
+        told = _first_told(port, token)
+        assert told["live"]["yard"]["aspect"] == pytest.approx(320 / 240, abs=0.01)
+        assert told["state"]["cameras"]["yard"]["frames"] > 0
+        assert any("the agent started" in one["text"] for one in told["events"])
+    finally:
+        supervisor.stop()
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def _first_told(port: int, token: str) -> dict[str, Any]:
+    """Return the newest of each kind, once something has moved in the yard."""
+    told: dict[str, Any] = {}
+    with _watching(port, token) as answer:
+        while not (told.get("live", {}).get("yard", {}).get("grid") and told["state"]):
+            kind = answer.readline().decode().strip().removeprefix("event: ")
+            told[kind] = json.loads(answer.readline().decode().removeprefix("data: "))
+            assert answer.readline() == b"\n"
+    return told
+
+
+@contextmanager
+def _watching(port: int, token: str) -> Iterator[http.client.HTTPResponse]:
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", "/events", headers={"Authorization": f"Bearer {token}"})
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    with answer:
+        yield answer
+    connection.close()

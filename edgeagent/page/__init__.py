@@ -66,7 +66,7 @@ class Page:
 
     def hear(self, event: Event) -> None:
         """Take note of ``event``; any thread."""
-        if self._opening is not None:
+        if self._feed.config.page.enabled:
             self._feed.events.append(event)
 
     def open(self, config: Config) -> None:

@@ -7,12 +7,14 @@ from tornado.iostream import IOStream
 from tornado.web import HTTPError
 
 from edgeagent.bulletin import healthz
+from edgeagent.metrics import CONTENT_TYPE, exposition
 from edgeagent.page.door import Door, Tube
 from edgeagent.page.guard import Answer
 from edgeagent.page.house import House
 from edgeagent.page.sessions import WEEK_S
 
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+"""Where programs on the device ask from, unless they mean to hide it."""
 KINDS = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -178,4 +180,5 @@ class Metrics(Answer):
 
     def get(self) -> None:
         """Give them, as text."""
-        raise HTTPError(404, "not yet")
+        self.set_header("Content-Type", CONTENT_TYPE)
+        self.finish(exposition(self.house.feed.bulletin()))

@@ -38,6 +38,7 @@ class Served:
         self.page = Page(state, self.health, self.play.feed, retry_s=0.2)
         self.port = config.page.port
         self.tls: ssl.SSLContext | None = None
+        self.source = "127.0.0.1"
 
     def start(self) -> "Served":
         self.page.open(self.config)
@@ -53,11 +54,14 @@ class Served:
         return f"http://127.0.0.1:{self.port}/"
 
     def connect(self) -> http.client.HTTPConnection:
+        """Return a way to it, from ``source``."""
         if self.tls is not None:
             return http.client.HTTPSConnection(
                 "localhost", self.port, timeout=PATIENCE_S, context=self.tls
             )
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        return http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=PATIENCE_S, source_address=(self.source, 0)
+        )
 
     def ask(
         self, path: str, method: str = "GET", body: str = "", **headers: str

@@ -151,6 +151,32 @@ def test_healthz_says_on_the_device_why_and_503_is_for_faults_alone(served: Serv
     assert json.loads(body)["causes"][0]["cure"] == "see its cable"
 
 
+def test_healthz_tells_strangers_from_elsewhere_whether_and_no_more(served: Served) -> None:
+    served.play.states["camera.hall"] = State("fault", "lost", "no frame", "see its cable")
+    served.source = "127.0.0.9"
+    status, _, body = served.ask("/healthz")
+    assert (status, json.loads(body)) == (503, {"state": "fault"})
+    status, _, body = served.ask("/healthz", Authorization=f"Bearer {served.token}")
+    assert (status, len(json.loads(body)["causes"])) == (503, 1)
+
+
+def test_prometheus_says_the_token_and_gets_every_figure(served: Served) -> None:
+    served.play.step()
+    status, headers, body = served.ask("/metrics", Authorization=f"Bearer {served.token}")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert 'edgeagent_frames_total{camera="door"} 1.0' in body
+
+
+def test_each_address_has_tries_of_its_own(served: Served) -> None:
+    served.source = "127.0.0.9"
+    for _ in range(FREE):
+        served.say("wrong")
+    assert served.say(served.token)[0] == 429
+    served.source = "127.0.0.1"
+    assert served.say(served.token)[0] == 303
+
+
 def test_those_who_say_nothing_keep_nobody_out(served: Served) -> None:
     slow = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(GUESTS + 20)]
     for one in slow:
