@@ -50,8 +50,10 @@ class Figures:
     """Of one core, watched less unwatched, of each pair of turns."""
     unwatched_percent: float
     """Of the whole agent."""
-    memory_mb: float
-    """Anonymous, with the page and a reader less without."""
+    without_mb: float
+    """Anonymous memory of the agent that has no page."""
+    watched_mb: float
+    """Of the one that has one, and a reader."""
     told_bytes_s: float
     """What a reader is told a second."""
 
@@ -59,6 +61,11 @@ class Figures:
     def cpu(self) -> float:
         """The pair in the middle."""
         return statistics.median(self.cpu_percent)
+
+    @property
+    def memory_mb(self) -> float:
+        """What the page adds."""
+        return self.watched_mb - self.without_mb
 
 
 def settings(folder: Path, cameras: int, port: int) -> Path:
@@ -153,9 +160,9 @@ def measure(cameras: int, port: int, seconds: float, turns: int) -> Figures:
                 differences.append(turn_percent(pid, seconds) - unwatched[-1])
         with reader.watching():
             time.sleep(1.0)
-            memory_mb = anonymous_mb(pid) - anonymous_mb(without)
+            memory_mb = anonymous_mb(without), anonymous_mb(pid)
     told_bytes_s = reader.heard_bytes / (turns * seconds + 1.0)
-    return Figures(differences, statistics.median(unwatched), memory_mb, told_bytes_s)
+    return Figures(differences, statistics.median(unwatched), *memory_mb, told_bytes_s)
 
 
 def show(figures: Figures, cameras: int) -> None:
@@ -165,7 +172,10 @@ def show(figures: Figures, cameras: int) -> None:
     print(f"  agent unwatched, % of a core        {figures.unwatched_percent:8.2f}")
     print(f"  watched less unwatched, % of a core {figures.cpu:8.2f}  bar {MAX_CPU_PERCENT:g}")
     print(f"    each pair                         {pairs}")
-    print(f"  anonymous memory, MB                {figures.memory_mb:8.1f}  bar {MAX_MEMORY_MB:g}")
+    print(f"  anonymous memory added, MB          {figures.memory_mb:8.1f}  bar {MAX_MEMORY_MB:g}")
+    print(
+        f"    {figures.without_mb:.1f} without a page, {figures.watched_mb:.1f} with one and a reader"
+    )
     print(f"  told to a reader, kB/s              {figures.told_bytes_s / 1000:8.1f}")
 
 
