@@ -67,11 +67,16 @@ def _host(page: PageConfig) -> str:
 
 def _token(page: PageConfig, state: Path) -> str:
     path = path_of(page.token_file, state)
-    if not page.token_file and not path.exists():
-        raise RetryError(
-            f"{path}: no token yet; the agent makes it when it serves the page for the first "
-            "time. Start it, be root, or name its --state"
-        )
+    try:
+        path.stat()
+    except PermissionError:
+        raise RetryError(f"{path}: only root and the agent may read the token; sudo") from None
+    except FileNotFoundError:
+        if not page.token_file:
+            raise RetryError(
+                f"{path}: no token yet; the agent makes it when it serves the page for the first "
+                "time. Start it, or name its --state"
+            ) from None
     return read_token_text(path)
 
 

@@ -173,9 +173,7 @@ def show(figures: Figures, cameras: int) -> None:
     print(f"  watched less unwatched, % of a core {figures.cpu:8.2f}  bar {MAX_CPU_PERCENT:g}")
     print(f"    each pair                         {pairs}")
     print(f"  anonymous memory added, MB          {figures.memory_mb:8.1f}  bar {MAX_MEMORY_MB:g}")
-    print(
-        f"    {figures.without_mb:.1f} without a page, {figures.watched_mb:.1f} with one and a reader"
-    )
+    print(f"    {figures.without_mb:.1f} without a page, {figures.watched_mb:.1f} with one watched")
     print(f"  told to a reader, kB/s              {figures.told_bytes_s / 1000:8.1f}")
 
 
