@@ -226,6 +226,19 @@ def test_the_state_says_what_is_wrong_worst_first_with_the_cure() -> None:
     ]
 
 
+def test_frames_a_second_are_told_once_they_have_been_counted() -> None:
+    clock = ManualClock()
+    play = Rehearsal(clock)
+    teller = Teller(play.feed)
+    teller.sample()
+    assert json.loads(teller.state())["cameras"]["door"]["fps"] is None
+    for _ in range(50):
+        clock.advance(0.1)
+        play.step()
+    teller.sample()
+    assert json.loads(teller.state())["cameras"]["door"]["fps"] == 10.0
+
+
 def test_events_are_told_newest_first_and_no_more_than_fit() -> None:
     play = Rehearsal(ManualClock())
     for number in range(3 * EVENTS):

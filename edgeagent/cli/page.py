@@ -1,6 +1,7 @@
 """``edgeagent page``: where the agent's page is, and the token that opens it."""
 
 import argparse
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from edgeagent.page import Page, rehearsal
 from edgeagent.page.token_file import path_of, read_token_text
 
 OFF = 'The page is off. In {file}: "[page]", "enabled = true"; then: systemctl reload edgeagent'
+SERVICE_STATE = Path("/var/lib/edgeagent")
+"""What systemd makes of the unit's StateDirectory."""
 TUNNEL = "ssh -L {port}:{host}:{port} THIS-DEVICE"
 
 
@@ -38,9 +41,16 @@ def run(options: argparse.Namespace) -> int:
     if options.rehearse:
         return _rehearse(options.port, options.unwell)
     config = settings.load(options.config)
-    state = options.state or state_folder()
+    state = options.state or _state_of(options.config)
     print("\n".join(_lines(config.page, state, options.config)))
     return 0
+
+
+def _state_of(file: Path) -> Path:
+    """Return the state folder of the agent whose settings are in ``file``."""
+    if file == DEFAULT_FILE and "STATE_DIRECTORY" not in os.environ and SERVICE_STATE.exists():
+        return SERVICE_STATE
+    return state_folder()
 
 
 def _lines(page: PageConfig, state: Path, file: Path) -> Iterator[str]:

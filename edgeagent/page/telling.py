@@ -76,8 +76,8 @@ class Teller:
         passed_s = max(now_s - self._sampled_s, 1e-3)
         for name in self._names():
             count = bulletin.counters.get(f"frames_total.{name}", 0)
-            came = count - self._frames.get(name, count)
-            self._rates[name] = round(came / passed_s, 1)
+            if name in self._frames:
+                self._rates[name] = round((count - self._frames[name]) / passed_s, 1)
             self._frames[name] = count
         self._sampled_s = now_s
 
@@ -106,7 +106,7 @@ class Teller:
     def _figures(self, camera: str, bulletin: Bulletin) -> dict[str, Any]:
         counters = bulletin.counters
         return {
-            "fps": self._rates.get(camera, 0.0),
+            "fps": self._rates.get(camera),
             **{what: counters.get(f"{what}_total.{camera}", 0) for what in COUNTED},
             "stages": self._trends.of(camera),
         }

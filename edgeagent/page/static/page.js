@@ -249,7 +249,7 @@ function showCamera({ part, level, why }) {
 }
 
 function showFigures(view, { fps, frames, moved, looks, events, stages }) {
-  set(view.find(".rate"), `${fps.toFixed(1)} frames/s`);
+  set(view.find(".rate"), fps === null ? "" : `${fps.toFixed(1)} frames/s`);
   set(view.find(".counts"), `${plural(frames, "frame")}: ${number(moved)} moved, ${number(looks)} looked at. ${plural(events, "event")}.`);
   for (const [stage, trend] of stages) showStage(view, stage, trend);
 }
