@@ -31,10 +31,10 @@ from edgeagent.identity import Boot, begin_boot
 from edgeagent.looker import Engines
 from edgeagent.machine import Machine
 from edgeagent.outbox import Outbox
-from edgeagent.pauses import Pauses
-from edgeagent.pausing import Pausing
 from edgeagent.page import Page
 from edgeagent.page.telling import Feed
+from edgeagent.pauses import Pauses
+from edgeagent.pausing import Pausing
 from edgeagent.rounds import Parts, Rounds
 from edgeagent.settings import Change, changes, load
 from edgeagent.uplink import Uplink

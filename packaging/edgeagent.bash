@@ -5,8 +5,8 @@
 #    source ~/.local/share/bash_completion/edgeagent
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_edgeagent_models_subparsers=(pull catalogue add)
-_shtab_edgeagent_subparsers=(run check demo replay look glance motion status page models tpu recover bench)
+_shtab_edgeagent_models_subparsers=(pull catalogue add build)
+_shtab_edgeagent_subparsers=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
 _shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema)
@@ -16,14 +16,19 @@ _shtab_edgeagent_look_option_strings=(-h --help --debug --config --state --still
 _shtab_edgeagent_glance_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_motion_option_strings=(-h --help --debug --config --at --plot)
 _shtab_edgeagent_status_option_strings=(-h --help --debug --state --json --prometheus)
+_shtab_edgeagent_pause_option_strings=(-h --help --debug --for --state)
+_shtab_edgeagent_resume_option_strings=(-h --help --debug --state)
+_shtab_edgeagent_doctor_option_strings=(-h --help --debug --config --state --json)
+_shtab_edgeagent_watch_option_strings=(-h --help --debug --config --broker --ca --tls --username --password-file --site --device --plain --seconds)
 _shtab_edgeagent_page_option_strings=(-h --help --debug --config --state --rehearse --unwell --port)
 _shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
 _shtab_edgeagent_models_catalogue_option_strings=(-h --help)
 _shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --licence --origin --into --config --replace)
+_shtab_edgeagent_models_build_option_strings=(-h --help --recipe --package --calibrate --size --outputs --takes --labels --name --task --licence --origin --keep --into --config --replace)
 _shtab_edgeagent_models_option_strings=(-h --help --debug --folder --json)
 _shtab_edgeagent_tpu_option_strings=(-h --help --debug --library --open --json --udev-rules)
 _shtab_edgeagent_recover_option_strings=(-h --help --debug --steps --request --outcomes --check)
-_shtab_edgeagent_bench_option_strings=(-h --help --debug --runs --seconds --rate --clip --config --model --vector --max-p90 --baseline --max-regress --json --plot --publish --state --no-history)
+_shtab_edgeagent_bench_option_strings=(-h --help --debug --runs --seconds --rate --clip --config --model --vector --device --live --camera --max-p90 --baseline --max-regress --json --plot --publish --state --no-history)
 _shtab_edgeagent_option_strings=(-h --help --version)
 
 
@@ -31,9 +36,11 @@ _shtab_edgeagent_option_strings=(-h --help --version)
 _shtab_edgeagent_models_add___task_choices=(classify detect embed)
 _shtab_edgeagent_models_add___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_add___fallback_choices=(cpu none)
-_shtab_edgeagent_models_pos_0_choices=(pull catalogue add)
+_shtab_edgeagent_models_build___takes_choices=(0..1 -1..1 0..255)
+_shtab_edgeagent_models_build___task_choices=(classify detect embed)
+_shtab_edgeagent_models_pos_0_choices=(pull catalogue add build)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
-_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status page models tpu recover bench)
+_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover bench)
 
 _shtab_edgeagent_run__h_nargs=0
 _shtab_edgeagent_run___help_nargs=0
@@ -65,6 +72,23 @@ _shtab_edgeagent_status___help_nargs=0
 _shtab_edgeagent_status___debug_nargs=0
 _shtab_edgeagent_status___json_nargs=0
 _shtab_edgeagent_status___prometheus_nargs=0
+_shtab_edgeagent_pause_pos_0_nargs='*'
+_shtab_edgeagent_pause__h_nargs=0
+_shtab_edgeagent_pause___help_nargs=0
+_shtab_edgeagent_pause___debug_nargs=0
+_shtab_edgeagent_resume_pos_0_nargs='*'
+_shtab_edgeagent_resume__h_nargs=0
+_shtab_edgeagent_resume___help_nargs=0
+_shtab_edgeagent_resume___debug_nargs=0
+_shtab_edgeagent_doctor__h_nargs=0
+_shtab_edgeagent_doctor___help_nargs=0
+_shtab_edgeagent_doctor___debug_nargs=0
+_shtab_edgeagent_doctor___json_nargs=0
+_shtab_edgeagent_watch__h_nargs=0
+_shtab_edgeagent_watch___help_nargs=0
+_shtab_edgeagent_watch___debug_nargs=0
+_shtab_edgeagent_watch___tls_nargs=0
+_shtab_edgeagent_watch___plain_nargs=0
 _shtab_edgeagent_page__h_nargs=0
 _shtab_edgeagent_page___help_nargs=0
 _shtab_edgeagent_page___debug_nargs=0
@@ -79,6 +103,9 @@ _shtab_edgeagent_models_catalogue___help_nargs=0
 _shtab_edgeagent_models_add__h_nargs=0
 _shtab_edgeagent_models_add___help_nargs=0
 _shtab_edgeagent_models_add___replace_nargs=0
+_shtab_edgeagent_models_build__h_nargs=0
+_shtab_edgeagent_models_build___help_nargs=0
+_shtab_edgeagent_models_build___replace_nargs=0
 _shtab_edgeagent_models_pos_0_nargs=A...
 _shtab_edgeagent_models__h_nargs=0
 _shtab_edgeagent_models___help_nargs=0
@@ -98,6 +125,7 @@ _shtab_edgeagent_bench_pos_1_nargs='*'
 _shtab_edgeagent_bench__h_nargs=0
 _shtab_edgeagent_bench___help_nargs=0
 _shtab_edgeagent_bench___debug_nargs=0
+_shtab_edgeagent_bench___live_nargs=0
 _shtab_edgeagent_bench___json_nargs=0
 _shtab_edgeagent_bench___publish_nargs=0
 _shtab_edgeagent_bench___no_history_nargs=0

@@ -13,16 +13,20 @@ _shtab_edgeagent_commands() {
     bench:'how long each stage takes on this machine, and whether that is good'
     check:'say what is wrong with a settings file, or what it comes to'
     demo:'see it work: an embedded broker, a clip, a model, a subscriber'
+    doctor:'everything between you and a running agent, and what to type'
     glance:'have the running agent look now, and say what is in view'
     look:'show a camera to who stands at the device, for aiming and for zones'
     models:'list the model bundles'
     motion:'what the motion gate thought of a clip, and why a frame was worth a look'
     page:'where the agent'"'"'s page is, and the token that opens it'
+    pause:'close cameras: none is read again before it is resumed, or its time is over'
     recover:'as root: take one step to bring a lost Edge TPU back, when the agent has asked'
     replay:'what would be said of a clip: events as JSON lines, no broker'
+    resume:'watch cameras again that are paused'
     run:'watch the cameras and publish, as the service does'
     status:'how the agent that runs here fares'
     tpu:'which Edge TPUs there are, what is wrong with them, and what to type'
+    watch:'what devices say, live, over MQTT: one of them, or a fleet'
   )
   _describe 'edgeagent commands' _commands
 }
@@ -30,6 +34,7 @@ _shtab_edgeagent_commands() {
 _shtab_edgeagent_models_commands() {
   local _commands=(
     add:'make a bundle of a .tflite file; what it is, is found out'
+    build:'make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js'
     catalogue:'list what can be pulled'
     pull:'fetch a model of the catalogue, verify it, and make a bundle of it'
   )
@@ -48,12 +53,15 @@ _shtab_edgeagent_bench_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show tracebacks, log more]"
   "--runs[how often the model runs\; default 100]:runs:"
-  "--seconds[soak\: how long]:seconds:"
+  "--seconds[soak, --live\: how long\; soak\: 600]:seconds:"
   "--rate[rate\: frames a second]:rate:"
   "--clip[what to look at\; default\: the demo\'s clip]:clip:"
   "--config[settings file\; default\: the defaults]:config:"
   "--model[bundle, by name or folder]:model:"
   "--vector[swap\: the second bundle]:vector:"
+  "--device[where to run it, as \[model\] device says\: cpu, usb, ...]:device:"
+  "--live[ask the running agent for its own times instead]"
+  "--camera[--live\: its name\; default\: all of them together]:camera:"
   "--max-p90[status 1 if slower]:5ms:"
   "--baseline[a report to compare with]:FILE:"
   "--max-regress[status 1 if slower by more]:10%%:"
@@ -91,6 +99,17 @@ _shtab_edgeagent_demo_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_demo_defaults_added=0
+
+_shtab_edgeagent_doctor_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--config[settings file]:config:"
+  "--state[state folder of an agent that is no service]:state:"
+  "--json[one JSON object]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_doctor_defaults_added=0
 
 _shtab_edgeagent_glance_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -146,6 +165,29 @@ _shtab_edgeagent_models_add_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_add_defaults_added=0
 
+_shtab_edgeagent_models_build_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--recipe[make a model that ships anew, to the same bytes]:NAME:"
+  "--package[the recipe\'s, fetched before]:FILE:"
+  "--calibrate[pictures of what it will see\; default\: ten stills that scikit-image and scikit-learn ship]:FOLDER:"
+  "--size[of its input, where the model leaves it open]:N|WxH:"
+  "--outputs[nodes to end at]:A,B:"
+  "--takes[what a black and a white sample are to the model]:takes:(0..1 -1..1 0..255)"
+  "--labels[one a line]:FILE:"
+  "--name[of the bundle\; default\: the model\'s]:name:"
+  "--task[insist on it]:task:(classify detect embed)"
+  "--licence[what the manifest says of it]:licence:"
+  "--origin[where it is from, for the manifest]:origin:"
+  "--keep[put the .tflite and report.json here as well]:FOLDER:"
+  "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
+  "--config[settings file]:config:"
+  "--replace[in the place of one of this name]"
+  ":.keras, .h5, .pb, .json, .tgz or a SavedModel\'s folder\; not with --recipe:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_build_defaults_added=0
+
 _shtab_edgeagent_models_catalogue_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -191,6 +233,17 @@ _shtab_edgeagent_page_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_page_defaults_added=0
 
+_shtab_edgeagent_pause_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--for[resume by itself after so long]:10m:"
+  "--state[state folder of the agent]:state:"
+  "(*)::its name\; default\: all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_pause_defaults_added=0
+
 _shtab_edgeagent_recover_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--debug[show tracebacks, log more]"
@@ -215,6 +268,16 @@ _shtab_edgeagent_replay_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_replay_defaults_added=0
+
+_shtab_edgeagent_resume_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--state[state folder of the agent]:state:"
+  "(*)::its name\; default\: all of them:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_resume_defaults_added=0
 
 _shtab_edgeagent_run_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -249,6 +312,24 @@ _shtab_edgeagent_tpu_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_tpu_defaults_added=0
 
+_shtab_edgeagent_watch_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--config[settings file, for its broker]:config:"
+  "--broker[a broker, instead of the settings\']:HOST[:PORT]:"
+  "--ca[with --broker\: TLS, and its CA, PEM]:FILE:"
+  "--tls[with --broker\: TLS by the system\'s CAs]"
+  "--username[with --broker\: whose eyes\; needs --password-file]:username:"
+  "--password-file[its first line]:FILE:"
+  "--site[only this site]:site:"
+  "--device[only this device]:device:"
+  "--plain[lines, no screen\; as into a pipe]"
+  "--seconds[end after so long\; 0\: never]:seconds:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_watch_defaults_added=0
+
 
 _shtab_edgeagent() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->edgeagent'
@@ -271,16 +352,20 @@ _shtab_edgeagent() {
         bench) _arguments -C -s $_shtab_edgeagent_bench_options ;;
         check) _arguments -C -s $_shtab_edgeagent_check_options ;;
         demo) _arguments -C -s $_shtab_edgeagent_demo_options ;;
+        doctor) _arguments -C -s $_shtab_edgeagent_doctor_options ;;
         glance) _arguments -C -s $_shtab_edgeagent_glance_options ;;
         look) _arguments -C -s $_shtab_edgeagent_look_options ;;
         models) _shtab_edgeagent_models ;;
         motion) _arguments -C -s $_shtab_edgeagent_motion_options ;;
         page) _arguments -C -s $_shtab_edgeagent_page_options ;;
+        pause) _arguments -C -s $_shtab_edgeagent_pause_options ;;
         recover) _arguments -C -s $_shtab_edgeagent_recover_options ;;
         replay) _arguments -C -s $_shtab_edgeagent_replay_options ;;
+        resume) _arguments -C -s $_shtab_edgeagent_resume_options ;;
         run) _arguments -C -s $_shtab_edgeagent_run_options ;;
         status) _arguments -C -s $_shtab_edgeagent_status_options ;;
         tpu) _arguments -C -s $_shtab_edgeagent_tpu_options ;;
+        watch) _arguments -C -s $_shtab_edgeagent_watch_options ;;
       esac
   esac
 }
@@ -304,6 +389,7 @@ _shtab_edgeagent_models() {
       curcontext="${curcontext%:*:*}:_shtab_edgeagent_models-$line[1]:"
       case $line[1] in
         add) _arguments -C -s $_shtab_edgeagent_models_add_options ;;
+        build) _arguments -C -s $_shtab_edgeagent_models_build_options ;;
         catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
         pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
       esac
