@@ -82,7 +82,7 @@ def _latest(said: Said, name: str) -> str:
 
 def _stages(said: Said) -> Iterator[tuple[str, str]]:
     for name, stages in said["stages"].items():
-        times = [f"{s} {stages[s]['p90_ms']:g}" for s in _TIMED if s in stages]
+        times = [f"{s} {stages[s]['p90_ms']:.3g}" for s in _TIMED if s in stages]
         if times:
             yield "p90, ms", f"{name}: {', '.join(times)}"
 
