@@ -275,8 +275,8 @@ class Agent:
         ]
 
     def _when(self, frame: Frame) -> When:
-        mono_ms = int(frame.mono_s * 1000)
-        return When(mono_ms, frame.wall_ms, self._clock.trusted(), self._kernel)
+        # Not the frame's own wall time: the clock may have been set since it was taken.
+        return events.at(frame.mono_s, self._clock, self._kernel)
 
     def _count(self, what: str, by: int = 1) -> None:
         self.health.count(f"{what}_total.{self.name}", by)

@@ -290,6 +290,14 @@ class OutboxConfig(Section, frozen=True):
         "Events in hot_folder are sent within that time or written to the disk; a power cut may take as much.", "s", ge=1, le=3600)] = 30.0
 
 
+class ClockConfig(Section, frozen=True):
+    """[clock]: how the agent learns that the wall clock is right."""
+
+    flag: Annotated[str, start(
+        "A file that is touched whenever the clock was set right, alone to be believed; empty: the kernel is "
+        "asked, and where that is forbidden systemd-timesyncd's file.")] = ""
+
+
 class HealthConfig(Section, frozen=True):
     """[health]: what the agent says of itself."""
 
@@ -331,6 +339,7 @@ class Config(Section, frozen=True):
     mqtt: MqttConfig = MqttConfig()
     commands: CommandsConfig = CommandsConfig()
     outbox: OutboxConfig = OutboxConfig()
+    clock: ClockConfig = ClockConfig()
     health: HealthConfig = HealthConfig()
     page: PageConfig = PageConfig()
 

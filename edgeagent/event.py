@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from edgeagent.clock import Clock
+from edgeagent.clock import Clock, ahead_ms
 from edgeagent.findings import (
     Counts,
     Crossing,
@@ -147,7 +147,17 @@ def decode(record: bytes) -> Event:
 
 def now(clock: Clock, kernel: str) -> When:
     """Return this instant; ``kernel`` is `clock.kernel_boot`, asked once."""
-    return When(round(clock.mono_s() * 1000), clock.wall_ms(), clock.trusted(), kernel)
+    return at(clock.mono_s(), clock, kernel)
+
+
+def at(mono_s: float, clock: Clock, kernel: str) -> When:
+    """Return the instant that was ``mono_s`` on the monotonic clock, by the wall clock of now.
+
+    A clock that is set meanwhile is not trusted yet: the time it had before may be what was read.
+    """
+    trusted = clock.trusted()
+    mono_ms = round(mono_s * 1000)
+    return When(mono_ms, mono_ms + ahead_ms(clock), trusted and clock.trusted(), kernel)
 
 
 def topic_of(event: Event) -> str:

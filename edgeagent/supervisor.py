@@ -36,6 +36,7 @@ from edgeagent.page.telling import Feed
 from edgeagent.pauses import Pauses
 from edgeagent.pausing import Pausing
 from edgeagent.rounds import Parts, Rounds
+from edgeagent.reckoning import Reckoning
 from edgeagent.settings import Change, changes, load
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
@@ -47,7 +48,7 @@ TICK_S = 0.25
 """How often the main thread looks around; well below any sane WatchdogSec."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
-GOOD_NEWS = ("back", "lent", "paused", "read", "ready", "resumed", "returned", "well")
+GOOD_NEWS = ("back", "lent", "paused", "read", "ready", "resumed", "returned", "set", "well")
 """Notices that need nobody's attention."""
 
 
@@ -73,6 +74,7 @@ class Supervisor:
         """
         self._config, self._path, self._state, self._clock = config, path, state, clock
         self._kernel = kernel_boot()
+        self._reckoning = Reckoning(clock, self._kernel, state, self.tell)
         self.health = Health()
         recovery = Recovery(runtime_folder(state), self.tell, clock.mono_s)
         self._ties = Ties(self.tell, self.health, clock, find, recovery)
@@ -103,6 +105,7 @@ class Supervisor:
         self._outbox = Outbox.open(folder, boot.name, self._config.outbox, self.tell, self._clock)
         self._put(self._start_event(boot))
         self._rounds = Rounds(self._parts(folder), self.health, self._clock, Machine())
+        self._reckoning.look()
         self._uplink = Uplink(
             self._outbox,
             self._state,
@@ -112,6 +115,7 @@ class Supervisor:
             self._engines.all,
             deeds=orders(self._cameras, self._pausing),
             bulletin=self._rounds.bulletin,
+            ahead_ms=self._reckoning.ahead_ms,
         )
         desk = Desk(
             self._cameras,
@@ -205,6 +209,7 @@ class Supervisor:
                 self._moved.clear()
                 self._uplink.announce()
             self._pausing.tick()
+            self._reckoning.look()
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():
                 self._fail(RuntimeError("the publisher's thread died"))

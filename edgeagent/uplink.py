@@ -49,10 +49,11 @@ class Uplink:
         engines: Engines,
         deeds: Mapping[str, Deed],
         bulletin: Callable[[], Bulletin],
+        ahead_ms: Mapping[str, int],
     ) -> None:
         self._outbox, self._state, self._clock = outbox, state, clock
         self._health, self._tell, self._engines = health, tell, engines
-        self._deeds, self._bulletin = deeds, bulletin
+        self._deeds, self._bulletin, self._ahead_ms = deeds, bulletin, ahead_ms
 
     def open(self, config: Config) -> None:
         """Begin to connect and to publish; returns at once."""
@@ -62,7 +63,7 @@ class Uplink:
         self._publisher = Publisher(
             self._outbox,
             self._link,
-            json_letters(self._outbox, device, self._clock, kernel_boot()),
+            json_letters(self._outbox, device, self._clock, kernel_boot(), self._ahead_ms),
             self._clock,
             config.mqtt,
             self._health,

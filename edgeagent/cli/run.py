@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError([f"{options.config}: camera: there is none; add a [[camera]] table"])
     name_device(config.device_name)
     state = options.state or state_folder()
-    supervisor = Supervisor(config, options.config, state, SystemClock())
+    supervisor = Supervisor(config, options.config, state, SystemClock(config.clock.flag))
     on_signals(supervisor)
     return supervisor.run()
 

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from edgeagent import event
 from edgeagent.clock import Clock
@@ -36,13 +37,19 @@ Encode = Callable[[Letter, bool], tuple[str, bytes]]
 """Turns a letter, and whether it is from the backlog, into a topic below the device and bytes."""
 
 
-def json_letters(outbox: Outbox, device: str, clock: Clock, kernel: str) -> Encode:
-    """Return the encoding of letters as JSON."""
+def json_letters(
+    outbox: Outbox,
+    device: str,
+    clock: Clock,
+    kernel: str,
+    ahead_ms: Mapping[str, int] = MappingProxyType({}),
+) -> Encode:
+    """Return the encoding of letters as JSON; see `wire.json.to_json`."""
 
     def encode(letter: Letter, hist: bool) -> tuple[str, bytes]:
         told = event.decode(letter.record)
         identity = Identity(device, letter.boot, letter.seq, outbox.low(letter.boot))
-        return event.topic_of(told), to_json(told, identity, clock, kernel, hist)
+        return event.topic_of(told), to_json(told, identity, clock, kernel, hist, ahead_ms)
 
     return encode
 

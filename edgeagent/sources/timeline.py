@@ -2,7 +2,7 @@
 
 import threading
 
-from edgeagent.clock import Clock
+from edgeagent.clock import Clock, ahead_ms
 
 JUMP_S = 1.0
 """A live frame this much later than its timestamp says means that the timestamps jumped."""
@@ -21,6 +21,11 @@ Taken = tuple[float, int]
 """``(mono_s, wall_ms)`` of one frame."""
 
 
+def _wall_ms(mono_s: float, clock: Clock) -> int:
+    """Return what the wall clock as it is now said, or will say, at ``mono_s``."""
+    return round(mono_s * 1000) + ahead_ms(clock)
+
+
 class ClipTimes:
     """Stamps a clip by its own timestamps, counted from the moment of its first frame."""
 
@@ -28,18 +33,18 @@ class ClipTimes:
         """Take ``gap_s``, the clip's nominal interval, for frames without a usable timestamp."""
         self._clock = clock
         self._gap_s = gap_s
-        self._begin: Taken | None = None
+        self._begin_s: float | None = None
         self._zero_s: float | None = None
         self._base_s = 0.0
         self._elapsed_s = -gap_s
 
     def at(self, pts_s: float | None) -> Taken:
         """Return when the frame stamped ``pts_s`` was taken; always later than the last."""
-        if self._begin is None:
-            self._begin = self._clock.mono_s(), self._clock.wall_ms()
+        if self._begin_s is None:
+            self._begin_s = self._clock.mono_s()
         self._elapsed_s = self._next_s(pts_s)
-        mono_s, wall_ms = self._begin
-        return mono_s + self._elapsed_s, wall_ms + round(self._elapsed_s * 1000)
+        mono_s = self._begin_s + self._elapsed_s
+        return mono_s, _wall_ms(mono_s, self._clock)
 
     def restart(self) -> None:
         """Say that the clip begins again: its next frame follows the last by one interval."""
@@ -73,7 +78,7 @@ class LiveTimes:
         now_s = self._clock.mono_s()
         taken_s = max(self._laid_s(pts_s, now_s), self._last_s + TICK_S)
         self._last_s = taken_s
-        return taken_s, self._clock.wall_ms() - round((now_s - taken_s) * 1000)
+        return taken_s, _wall_ms(taken_s, self._clock)
 
     def _laid_s(self, pts_s: float | None, now_s: float) -> float:
         if pts_s is None:

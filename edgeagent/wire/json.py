@@ -7,6 +7,7 @@ kb``.
 
 import base64
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -39,7 +40,12 @@ Fields = dict[str, Any]
 
 
 def to_json(
-    event: Event, identity: Identity, clock: Clock, kernel: str, hist: bool = False
+    event: Event,
+    identity: Identity,
+    clock: Clock,
+    kernel: str,
+    hist: bool = False,
+    ahead_ms: Mapping[str, int] = MappingProxyType({}),
 ) -> bytes:
     """Return the payload for one event, as of now.
 
@@ -47,13 +53,15 @@ def to_json(
         event: what happened.
         identity: device, boot and seq; the low-water mark of the same boot.
         clock: for the age, and for mending a time that could not be trusted when it was taken.
-        kernel: `clock.kernel_boot`, asked once; only within the same one can a time be mended.
+        kernel: `clock.kernel_boot`, asked once.
         hist: the event comes from the backlog.
+        ahead_ms: see `reckoning.Reckoning.ahead_ms`; a time of a kernel boot that it does not know
+            is mended only within the present one, if the clock is right now.
 
     Raises:
         ValueError: it would be larger than ``PAYLOAD_MAX_BYTES``, or holds too large a vector.
     """
-    fields: Fields = {"v": SCHEMA, **_time(event.when, now(clock, kernel))}
+    fields: Fields = {"v": SCHEMA, **_time(event.when, now(clock, kernel), ahead_ms)}
     fields["seq"], fields["low"] = identity.seq, min(identity.low, identity.seq)
     fields["boot"], fields["dev"], fields["k"] = identity.boot, identity.device, event.kind
     if hist:
@@ -77,19 +85,29 @@ def _bounded(fields: Fields) -> bytes:
     return payload
 
 
-def _time(then: When, at: When) -> Fields:
+def _time(then: When, at: When, ahead_ms: Mapping[str, int]) -> Fields:
     """Return ``ts``, ``tsq``, ``age``, and what a consumer needs to mend ``ts`` itself."""
-    is_same_kernel = bool(then.kernel) and then.kernel == at.kernel
-    fields: Fields = {"ts": then.wall_ms, "tsq": 1 if then.trusted else 0}
-    if is_same_kernel:
-        fields["age"] = age_ms = max(at.mono_ms - then.mono_ms, 0)
-        if at.trusted and not then.trusted:
-            fields["ts"], fields["tsq"] = max(at.wall_ms - age_ms, 0), 2
-    elif then.trusted and at.trusted:
-        fields["age"] = max(at.wall_ms - then.wall_ms, 0)
-    if fields["tsq"] == 0:
+    told_ms, quality = _mended(then, at, ahead_ms)
+    now_ms, is_now_known = _mended(at, at, ahead_ms)
+    fields: Fields = {"ts": max(told_ms, 0), "tsq": quality}
+    if then.kernel and then.kernel == at.kernel:
+        fields["age"] = max(at.mono_ms - then.mono_ms, 0)
+    elif quality and is_now_known:
+        fields["age"] = max(now_ms - told_ms, 0)
+    if not quality:
         fields["mono"], fields["kb"] = then.mono_ms, then.kernel
     return fields
+
+
+def _mended(then: When, at: When, ahead_ms: Mapping[str, int]) -> tuple[int, int]:
+    """Return unix milliseconds of ``then``, as well as is known by ``at``, and their ``tsq``."""
+    if then.trusted:
+        return then.wall_ms, 1
+    if then.kernel and then.kernel == at.kernel and at.trusted:
+        return then.mono_ms + at.wall_ms - at.mono_ms, 2
+    if then.kernel in ahead_ms:
+        return then.mono_ms + ahead_ms[then.kernel], 2
+    return then.wall_ms, 0
 
 
 def _add_source(fields: Fields, event: Event) -> None:
