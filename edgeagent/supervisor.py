@@ -153,7 +153,11 @@ class Supervisor:
         return self._rounds.bulletin()
 
     def _start_event(self, boot: Boot) -> Event:
-        told = (boot.previous, self._outbox.last_seq(boot.previous), boot.ended)
+        box = self._outbox
+        told = (boot.previous, box.last_seq(boot.previous), boot.ended)
+        if told[1] < 0 and box.boot_before not in ("", boot.previous):
+            # The boot before stored nothing. How the one before that ended, nobody remembers.
+            told = (box.boot_before, box.last_seq_recovered, "power")
         when = events.now(self._clock, self._kernel)
         return Event("start", when, previous=told, why=boot.fault)
 

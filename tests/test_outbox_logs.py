@@ -12,6 +12,7 @@ from edgeagent.clock import ManualClock
 from edgeagent.config import OutboxConfig
 from edgeagent.findings import Notice
 from edgeagent.outbox import Letter, Outbox, Platter, PowerDisk, RealDisk, SmallDisk
+from edgeagent.outbox.entry import HEADER_BYTES
 from edgeagent.outbox.ledger import LEDGER_BYTES
 
 SMALL = OutboxConfig(max_bytes=LEDGER_BYTES + 16384, segment_bytes=1024, max_age_days=0)
@@ -136,14 +137,18 @@ def test_a_gap_waits_for_room_among_the_notices_and_grows_meanwhile(tmp_path: Pa
     first, last = min(x.seq for x in letters if x.kind == "object"), letters[-1].seq
     (gap,) = bench.gaps
     assert gap == (BOOT, gap[1], first - 1, "full")
+    assert bench.box.low(BOOT) == gap[1]
+    bench.box.ack([letter for letter in bench.drain() if letter.kind == "gap"])
     assert bench.box.low(BOOT) == first < last
 
 
-def test_what_is_given_up_is_still_to_come_until_it_is_said(tmp_path: Path) -> None:
+def test_what_is_given_up_is_still_to_come_until_the_broker_knows(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "box", SMALL)
     bench.put(400)
     assert bench.box.low(BOOT) == 0
     assert bench.gaps != []
+    assert bench.box.low(BOOT) == 0
+    bench.box.ack([letter for letter in bench.drain() if letter.kind == "gap"])
     assert bench.box.low(BOOT) > 0
 
 
@@ -292,3 +297,85 @@ def test_a_ledger_that_cannot_be_written_is_a_fault(tmp_path: Path) -> None:
     disk.is_read_only = False
     bench.pass_time(6)
     assert bench.box.fault == ""
+
+
+def test_an_empty_boot_does_not_make_the_last_seq_of_the_one_before_forgotten(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path / "box", AGED)
+    bench.put(5)
+    bench.box.ack(bench.drain())
+    bench.box.close()
+    for number, is_killed in enumerate((True, False, True), start=2):
+        bench.begin_again(f"{number}-bbbbbbbb", is_killed)
+        assert bench.box.last_seq(BOOT) == bench.box.last_seq_recovered == 4
+        assert bench.box.boot_before == BOOT
+        bench.box.sync()
+
+
+def refuse_one(bench: Bench) -> list[Letter]:
+    """Give up seq 2 of 0 to 4; return all that is to be sent."""
+    bench.put(5)
+    letters = bench.drain()
+    bench.box.refuse(letters[2])
+    return bench.drain()
+
+
+def test_low_does_not_pass_what_was_given_up_before_the_gap_is_acknowledged(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path / "box", AGED)
+    *rest, gap = refuse_one(bench)
+    assert (gap.kind, gap.seq) == ("gap", 5)
+    bench.box.ack(rest)
+    assert bench.box.low(BOOT) == 2
+    assert [letter.kind for letter in bench.drain()] == ["gap"]
+    bench.box.ack([gap])
+    assert bench.box.low(BOOT) == 6
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_low_of_an_earlier_boot_waits_for_its_gap_too(tmp_path: Path, is_killed: bool) -> None:
+    bench = Bench(tmp_path / "box", AGED)
+    *rest, _ = refuse_one(bench)
+    bench.box.ack(rest)
+    bench.box.sync()
+    bench.begin_again("2-bbbbbbbb", is_killed)
+    assert bench.box.low(BOOT) == 2
+    bench.box.ack(bench.drain())
+    assert bench.box.low(BOOT) == 6
+
+
+def test_no_more_gaps_are_on_their_way_than_can_be_kept_in_mind(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "box", AGED)
+    bench.put(500)
+    for letter in bench.drain()[::2]:
+        bench.box.refuse(letter)
+        bench.drain()
+    said = [letter for letter in bench.drain() if letter.kind == "gap"]
+    assert len(said) == 64
+    bench.box.sync()
+    assert bench.box.fault == ""
+    for _ in range(10):
+        bench.box.ack(bench.drain())
+    assert bench.box.depth == 0
+    (last,) = bench.put(1)
+    assert bench.box.low(BOOT) == last
+
+
+def test_a_gap_whose_announcement_is_damaged_is_announced_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "box", AGED)
+    refuse_one(bench)
+    bench.put(1, "camera_lost")
+    bench.box.sync()
+    (path,) = bench.folder.glob("*.notices")
+    data = bytearray(path.read_bytes())
+    data[HEADER_BYTES + 25] ^= 1
+    path.write_bytes(data)
+    assert bench.gaps == [(BOOT, 2, 2, "refused"), (BOOT, 5, 5, "damaged")]
+    assert bench.box.low(BOOT) == 0
+    bench.box.ack(bench.drain())
+    bench.box.sync()
+    bench.begin_again("2-bbbbbbbb", is_killed=True)
+    assert bench.gaps == []
+    assert bench.box.low(BOOT) == bench.box.last_seq(BOOT) + 1

@@ -17,7 +17,14 @@ def _error(number: int) -> OSError:
 class SmallDisk(RealDisk):
     """A disk with so much room and no more, and with switches for what else can go wrong."""
 
-    def __init__(self, room_bytes: int = 1 << 40) -> None:
+    def __init__(self, room_bytes: int = 1 << 40, memory: Path | None = None) -> None:
+        """Begin well.
+
+        Args:
+            room_bytes: see the attribute.
+            memory: a folder that is not on it: there nothing fails, but a process may die.
+        """
+        self._memory = memory
         self.room_bytes = room_bytes
         """For what is appended; may be changed at any time. Writing over takes no room."""
         self.is_read_only = False
@@ -31,16 +38,26 @@ class SmallDisk(RealDisk):
         self.writes = 0
         self.syncs = 0
 
+    def is_in_memory(self, file: Path | int) -> bool:
+        """Return whether a file, or an open one, is not on this disk."""
+        if self._memory is None:
+            return False
+        path = Path(f"/proc/self/fd/{file}").readlink() if isinstance(file, int) else file
+        return path.parent == self._memory
+
     def open(self, path: Path, flags: int) -> int:
         """See `Disk.open`."""
-        if self.is_read_only and flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR):
+        is_writing = flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR)
+        if self.is_read_only and is_writing and not self.is_in_memory(path):
             raise _error(errno.EROFS)
         return super().open(path, flags)
 
     def write(self, fd: int, data: bytes) -> int:
         """See `Disk.write`; like a real one, the last write may go in partly."""
-        self._check()
+        self._check(fd)
         self._die_in(fd, data)
+        if self.is_in_memory(fd):
+            return super().write(fd, data)
         if self.room_bytes <= 0:
             raise _error(errno.ENOSPC)
         written = super().write(fd, data[: self.room_bytes])
@@ -48,8 +65,8 @@ class SmallDisk(RealDisk):
         self.writes += 1
         return written
 
-    def _check(self) -> None:
-        if self.is_read_only:
+    def _check(self, file: Path | int) -> None:
+        if self.is_read_only and not self.is_in_memory(file):
             raise _error(errno.EROFS)
 
     def _die_in(self, fd: int, data: bytes) -> None:
@@ -63,24 +80,25 @@ class SmallDisk(RealDisk):
 
     def write_at(self, fd: int, data: bytes, at: int) -> int:
         """See `Disk.write_at`."""
-        self._check()
-        self.writes += 1
+        self._check(fd)
+        self.writes += not self.is_in_memory(fd)
         return super().write_at(fd, data, at)
 
     def read(self, fd: int, size: int, at: int) -> bytes:
         """See `Disk.read`."""
-        if self.unreadable & set(range(at // 4096, (at + size - 1) // 4096 + 1)):
+        pages = set() if self.is_in_memory(fd) else self.unreadable
+        if pages & set(range(at // 4096, (at + size - 1) // 4096 + 1)):
             raise _error(errno.EIO)
         return super().read(fd, size, at)
 
     def cut(self, fd: int, size: int) -> None:
         """See `Disk.cut`."""
-        self._check()
+        self._check(fd)
         super().cut(fd, size)
 
     def remove(self, path: Path) -> None:
         """See `Disk.remove`."""
-        self._check()
+        self._check(path)
         super().remove(path)
 
     def sync(self, fd: int) -> None:

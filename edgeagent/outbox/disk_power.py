@@ -31,8 +31,9 @@ class Op(NamedTuple):
 class PowerDisk(SmallDisk):
     """A disk that remembers what was done to it, to tell what a power cut could have left."""
 
-    def __init__(self, room_bytes: int = 1 << 40) -> None:
-        super().__init__(room_bytes)
+    def __init__(self, room_bytes: int = 1 << 40, memory: Path | None = None) -> None:
+        """See `SmallDisk`; of what is in ``memory`` a power cut leaves nothing."""
+        super().__init__(room_bytes, memory)
         self.ops: list[Op] = []
 
     def open(self, path: Path, flags: int) -> int:
@@ -40,38 +41,42 @@ class PowerDisk(SmallDisk):
         is_new = not path.exists()
         fd = super().open(path, flags)
         if is_new:
-            self.ops.append(Op("make", path.name))
+            self._note(path, Op("make", path.name))
         elif flags & os.O_TRUNC:
-            self.ops.append(Op("cut", path.name))
+            self._note(path, Op("cut", path.name))
         return fd
+
+    def _note(self, file: Path | int, op: Op) -> None:
+        if not self.is_in_memory(file):
+            self.ops.append(op)
 
     def write(self, fd: int, data: bytes) -> int:
         """See `Disk.write`."""
         at = os.fstat(fd).st_size
         written = super().write(fd, data)
-        self.ops.append(Op("write", _name(fd), at, bytes(data[:written])))
+        self._note(fd, Op("write", _name(fd), at, bytes(data[:written])))
         return written
 
     def write_at(self, fd: int, data: bytes, at: int) -> int:
         """See `Disk.write_at`."""
         written = super().write_at(fd, data, at)
-        self.ops.append(Op("write", _name(fd), at, bytes(data[:written])))
+        self._note(fd, Op("write", _name(fd), at, bytes(data[:written])))
         return written
 
     def cut(self, fd: int, size: int) -> None:
         """See `Disk.cut`."""
         super().cut(fd, size)
-        self.ops.append(Op("cut", _name(fd), size))
+        self._note(fd, Op("cut", _name(fd), size))
 
     def remove(self, path: Path) -> None:
         """See `Disk.remove`."""
         super().remove(path)
-        self.ops.append(Op("remove", path.name))
+        self._note(path, Op("remove", path.name))
 
     def sync(self, fd: int) -> None:
         """See `Disk.sync`."""
         super().sync(fd)
-        self.ops.append(Op("sync", _name(fd)))
+        self._note(fd, Op("sync", _name(fd)))
 
     def sync_folder(self, folder: Path) -> None:
         """See `Disk.sync_folder`."""

@@ -23,6 +23,15 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
         return event.encode(told)
 
 
+class Announced(msgspec.Struct, frozen=True, array_like=True):
+    """A gap that is said in an event which the broker does not have yet."""
+
+    boot: str
+    """Of that event."""
+    seq: int
+    gap: Gap
+
+
 def parse(record: bytes) -> Gap:
     """Return the gap that a record announces.
 
@@ -34,14 +43,16 @@ def parse(record: bytes) -> Gap:
 
 
 class Gaps:
-    """Gaps not yet announced: a run of drops is one, and grows in place."""
+    """Gaps not yet announced: a run of drops is one, and grows in place; and those announced."""
 
     MAX = 64
-    """Beyond so many, the newest is stretched: it then names seqs that were sent, too."""
+    """Beyond so many, the newest is stretched: it then names seqs that were sent, too. No more
+    are on their way to the broker at once, either."""
 
     def __init__(self, gaps: Iterable[Gap] = ()) -> None:
         self._gaps = list(gaps)
         self._said: list[Gap] = []
+        self._flying: list[Announced] = []
 
     def __len__(self) -> int:
         return len(self._gaps)
@@ -72,10 +83,25 @@ class Gaps:
                 return
 
     def take(self) -> list[Gap]:
-        """Return all, to be announced: from now on a further drop is a new gap."""
-        taken, self._gaps = self._gaps, []
+        """Return the oldest, to be announced: from now on a further drop is a new gap."""
+        count = self.MAX - len(self._flying)
+        taken, self._gaps = self._gaps[:count], self._gaps[count:]
         self._said += taken
         return taken
+
+    def fly(self, announced: Announced) -> None:
+        """Note by which event a gap is said: until the broker has that, `low` waits for it."""
+        self._flying.append(announced)
+
+    def land(self, boot: str, first: int, last: int) -> list[Gap]:
+        """Return the gaps that some events of ``boot`` say, and wait for those no more."""
+        landed = [a for a in self._flying if a.boot == boot and first <= a.seq <= last]
+        self._flying = [a for a in self._flying if a not in landed]
+        return [announced.gap for announced in landed]
+
+    def flying(self) -> tuple[Announced, ...]:
+        """Return what is waited for."""
+        return tuple(self._flying)
 
     def said(self) -> int:
         """Return how many taken gaps `settle` has not been told of."""
@@ -86,8 +112,9 @@ class Gaps:
         del self._said[:count]
 
     def low(self, boot: str) -> int | None:
-        """Return the lowest seq of ``boot`` of which it is not said yet that it will not come."""
-        return min((gap.first for gap in self._gaps if gap.boot == boot), default=None)
+        """Return the lowest seq of ``boot`` of which the broker does not know it will not come."""
+        gaps = [*self._gaps, *(announced.gap for announced in self._flying)]
+        return min((gap.first for gap in gaps if gap.boot == boot), default=None)
 
     def as_list(self) -> list[Gap]:
         """Return all that a crash now must not make forgotten; said twice does no harm."""

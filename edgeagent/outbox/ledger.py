@@ -16,7 +16,7 @@ import msgspec
 
 from edgeagent.errors import OutboxError
 from edgeagent.outbox.disk import Disk
-from edgeagent.outbox.gaps import Gap
+from edgeagent.outbox.gaps import Announced, Gap
 from edgeagent.outbox.spans import Span
 
 SLOT_BYTES = 16384
@@ -31,6 +31,7 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     number: int = 0
     """Highest number a segment ever had."""
     boot: str = ""
+    """The latest of which anything was synced."""
     last: int = -1
     """Last seq given in ``boot`` and synced."""
     done: tuple[tuple[int, str, tuple[Span, ...]], ...] = ()
@@ -39,6 +40,8 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     """Not yet announced."""
     ends: tuple[tuple[int, int], ...] = ()
     """Open segment of each log, and the last seq synced in it: what is missing is damage."""
+    flying: tuple[Announced, ...] = ()
+    """Announced in events that are stored and not acknowledged."""
 
 
 class Ledger:
@@ -138,10 +141,16 @@ def _crc(generation: int, body: bytes) -> int:
 
 def _fit(account: Account) -> bytes:
     """Encode; what does not fit a slot is left out, newest first, and will be sent twice."""
-    body = msgspec.msgpack.encode(account)
+    body = _encode(account)
     while len(body) > SLOT_BYTES - _HEAD.size:
         done = account.done[: len(account.done) // 2]
         gaps = account.gaps if account.done else account.gaps[len(account.gaps) // 2 :]
         account = msgspec.structs.replace(account, done=done, gaps=gaps)
-        body = msgspec.msgpack.encode(account)
+        body = _encode(account)
     return body
+
+
+def _encode(account: Account) -> bytes:
+    """Encode; without its last field while that is empty, as when there was none."""
+    fields = msgspec.structs.astuple(account)
+    return msgspec.msgpack.encode(fields if account.flying else fields[:-1])

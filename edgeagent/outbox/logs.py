@@ -32,11 +32,18 @@ class Logs:
             self._take(self.events if segment.log == EVENTS else self.notices, segment)
         for gap in account.gaps:
             ground.gaps.add(gap.boot, gap.first, gap.last, gap.why)
+        for announced in account.flying:
+            if self._is_to_send(announced.boot, announced.seq):
+                ground.gaps.fly(announced)
 
     def _take(self, log: Log, segment: Segment) -> None:
         log.index.add(segment)
         if not segment.left:
             log.remove(segment)
+
+    def _is_to_send(self, boot: str, seq: int) -> bool:
+        mine = (s for s in self.notices.index if s.boot == boot and s.first <= seq <= s.last)
+        return any(seq not in segment.done for segment in mine)
 
     def of(self, kind: str) -> Log:
         """Return the log for events of that kind."""
@@ -51,10 +58,25 @@ class Logs:
         return None
 
     def low(self, boot: str) -> int | None:
-        """Return the lowest seq of ``boot`` still to be sent or to be given up, None if none is."""
+        """Return the lowest seq of ``boot`` the broker is still to have or to hear of, if any."""
         lows = [log.index.low(boot) for log in self.both]
         lows.append(self.ground.gaps.low(boot))
         return min((low for low in lows if low is not None), default=None)
+
+    def settle(self, number: int, first: int, last: int, why: str = "") -> Segment | None:
+        """Note events that need not be sent any more; return their segment, if it is still there.
+
+        What an announcement said that was lost on the disk is to be said again.
+        """
+        found = self.get(number)
+        if found is None:
+            return None
+        log, segment = found
+        for gap in self.ground.gaps.land(segment.boot, first, last) if log is self.notices else ():
+            if why == "damaged":
+                self.ground.gaps.add(gap.boot, gap.first, gap.last, gap.why)
+        log.settle(segment, first, last, why)
+        return segment
 
     @property
     def depth(self) -> int:

@@ -11,6 +11,7 @@ from edgeagent.config import OutboxConfig
 from edgeagent.findings import Notice
 from edgeagent.outbox.disk import Disk, RealDisk
 from edgeagent.outbox.finding import find_segments, last_seqs, latest_boot
+from edgeagent.outbox.gaps import Announced
 from edgeagent.outbox.ground import Ground
 from edgeagent.outbox.hot import Hearth
 from edgeagent.outbox.keeper import TICK_S, Keeper
@@ -69,7 +70,8 @@ class Outbox:
         self._reader = Reader(self._logs, self._lock)
         self._voice = Voice(folder)
         self._last = last_seqs(segments, account)
-        self._boot_before = latest_boot(segments, account)
+        self.boot_before = latest_boot(segments, account)
+        """The latest earlier boot that stored anything, "" for none."""
         self._seq = self._last.get(boot, -1) + 1
         self._synced = (self._seq - 1, self._logs.ends)
 
@@ -170,9 +172,12 @@ class Outbox:
             gaps = self._ground.gaps.take()
             self._keeper.is_account_new = True
         for gap in gaps:
-            if self.put("gap", gap.record(event.now(self._clock, self._kernel))).seq < 0:
-                with self._lock:
+            seq = self.put("gap", gap.record(event.now(self._clock, self._kernel))).seq
+            with self._lock:
+                if seq < 0:
                     self._ground.gaps.add(gap.boot, gap.first, gap.last, gap.why)
+                else:
+                    self._ground.gaps.fly(Announced(self.boot, seq, gap))
 
     def ack(self, letters: Iterable[Letter]) -> None:
         """Note that the broker has these; unknown or already acknowledged ones do no harm."""
@@ -186,16 +191,16 @@ class Outbox:
             self._settle(letter.segment, letter.seq, letter.seq, "refused")
 
     def _settle(self, number: int, first: int, last: int, why: str = "") -> None:
-        found = self._logs.get(number)
-        if found is None:
-            return
-        log, segment = found
-        self._keeper.is_hot_account_new = True
-        self._keeper.is_account_new |= bool(why) or not segment.is_hot
-        log.settle(segment, first, last, why)
+        segment = self._logs.settle(number, first, last, why)
+        if segment is not None:
+            self._keeper.is_hot_account_new = True
+            self._keeper.is_account_new |= bool(why) or not segment.is_hot
 
     def low(self, boot: str) -> int:
-        """Return the lowest seq of ``boot`` not yet acknowledged, else the next there will be."""
+        """Return the lowest seq of ``boot`` not yet acknowledged, else the next there will be.
+
+        One that was given up counts until the gap that says so is acknowledged.
+        """
         with self._lock:
             low = self._logs.low(boot)
             if low is not None:
@@ -209,7 +214,7 @@ class Outbox:
     @property
     def last_seq_recovered(self) -> int:
         """Last seq recovered of the latest earlier boot that stored anything, -1 for none."""
-        return self.last_seq(self._boot_before)
+        return self.last_seq(self.boot_before)
 
     @property
     def depth(self) -> int:
@@ -309,8 +314,15 @@ class Outbox:
         if not (self._keeper.is_account_new or self._keeper.is_hot_account_new):
             return
         last, ends = self._synced
-        gaps = tuple(self._ground.gaps.as_list())
-        account = Account(self._ground.number - 1, self.boot, last, self._logs.done(), gaps, ends)
+        boot = self.boot
+        if last < 0:
+            # Of this one nothing is certain to be there: the one before is still the latest.
+            boot, last = self.boot_before, self.last_seq(self.boot_before)
+        gaps = self._ground.gaps
+        account = Account(
+            self._ground.number - 1,
+            *(boot, last, self._logs.done(), tuple(gaps.as_list()), ends, gaps.flying()),
+        )
         self._ground.written_bytes += self._keeper.write(account)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from paho.mqtt import publish
 
 from edgeagent.config import MqttConfig
 from edgeagent.errors import LinkError
@@ -119,6 +120,31 @@ def test_a_broker_that_is_killed_is_found_again(broker: Broker) -> None:
             broker.start()
             assert until(lambda n=number: link.up >= n)  # type: ignore[misc]
     assert [n.what for n in told] == ["lost", "back"] * 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_client_whose_thread_died_is_found_out_and_replaced(broker: Broker) -> None:
+    deaths = iter([SystemExit] * 2)
+
+    def die(order: object) -> None:
+        # In paho's thread; what is no Exception gets out of every callback.
+        for death in deaths:
+            raise death
+
+    told: list[Notice] = []
+    link = MqttLink(at(broker), WORDS, told.append, draw=lambda *_: 0.1)
+    link.listen(die)
+    link.start()
+    for number in (1, 2):
+        assert until(lambda n=number: link.up == n)  # type: ignore[misc]
+        publish.single(f"{PREFIX}/cmd/look", b"{}", qos=1, port=broker.port)
+    assert until(lambda: link.up == 3)
+    assert link.publish("evt/yard", b"{}", 41)
+    assert [(ack.token, ack.taken) for ack in answers(link, 1)] == [(41, True)]
+    assert until(lambda: len(told) == 4)
+    link.stop()
+    assert [n.what for n in told] == ["lost", "back"] * 2
+    assert told[0].why == "the client library's thread died"
 
 
 def test_no_more_messages_are_on_their_way_than_the_window_holds(broker: Broker) -> None:
