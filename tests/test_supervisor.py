@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from edgeagent import event
 from edgeagent.clock import SystemClock
-from edgeagent.config import CameraConfig, Config, ModelConfig, PageConfig
+from edgeagent.config import CameraConfig, Config, ModelConfig, OutboxConfig, PageConfig
 from edgeagent.control import asked
 from edgeagent.errors import EdgeagentError, OutboxError
 from edgeagent.identity import begin_boot
+from edgeagent.outbox import Outbox
 from edgeagent.page.token_file import read_token_text
 from edgeagent.supervisor import Supervisor
 
@@ -143,3 +145,23 @@ def _watching(port: int, token: str) -> Iterator[http.client.HTTPResponse]:
     with answer:
         yield answer
     connection.close()
+
+
+def test_a_start_tells_the_last_seq_of_the_latest_boot_that_stored_anything(tmp_path: Path) -> None:
+    def box(name: str) -> Outbox:
+        return Outbox.open(tmp_path / "outbox", name, OutboxConfig(), lambda _: None)
+
+    first = begin_boot(tmp_path, "kernel01")
+    drained = box(first.name)
+    for _ in range(3):
+        drained.put("object", b"")
+    drained.ack(drained.peek(drained.cursors()[1], 9))
+    drained.close()
+    box(begin_boot(tmp_path, "kernel01").name).close()
+    supervisor = Supervisor(CONFIG, None, tmp_path, SystemClock())
+    supervisor.stop()
+    assert supervisor.run() == 0
+    left = box("9-99999999")
+    start = left.peek(left.cursors()[1], 9)[0]
+    left.close()
+    assert event.decode(start.record).previous == (first.name, 2, "power")
