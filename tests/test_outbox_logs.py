@@ -379,3 +379,28 @@ def test_a_gap_whose_announcement_is_damaged_is_announced_again(tmp_path: Path) 
     bench.begin_again("2-bbbbbbbb", is_killed=True)
     assert bench.gaps == []
     assert bench.box.low(BOOT) == bench.box.last_seq(BOOT) + 1
+
+
+def test_notices_are_bounded_by_what_cannot_be_deleted_too(tmp_path: Path) -> None:
+    disk = SmallDisk()
+    bench = Bench(tmp_path / "box", SMALL, disk)
+    disk.is_deaf, disk.unreadable = True, {0}
+    for _ in range(50):
+        bench.put(2, "camera_lost", size=200)
+        bench.drain()
+    held = sum(path.stat().st_size for path in bench.folder.glob("*.notices"))
+    assert held <= 16384 // 8 + 64
+    disk.is_deaf, disk.unreadable = False, set()
+    bench.pass_time(6)
+    assert bench.gaps != []
+
+
+def test_what_was_refused_is_not_forgotten_with_the_file_it_was_in(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "box", AGED)
+    bench.put(30)
+    letters = bench.drain()
+    bench.box.sync()
+    bench.box.refuse(letters[0])
+    bench.box.ack(letters[1:])
+    bench.begin_again("2-bbbbbbbb", is_killed=True)
+    assert bench.gaps == [(BOOT, 0, 0, "refused")]

@@ -141,18 +141,25 @@ def _date(segments: list[Segment], heads: dict[int, Header | None]) -> None:
             day = head.day if head is not None and head.day else day
 
 
-def last_seqs(segments: list[Segment], account: Account) -> dict[str, int]:
-    """Return the last seq known of each boot."""
+class Past(NamedTuple):
+    """What is known of earlier boots."""
+
+    last: dict[str, int]
+    """The last seq known of each."""
+    latest: str
+    """Whose events were stored last; its files may all have been sent and deleted."""
+
+    def last_seq(self, boot: str) -> int:
+        """Return the last seq known of ``boot``, -1 where nothing is."""
+        return self.last.get(boot, -1)
+
+
+def past_of(segments: list[Segment], account: Account) -> Past:
+    """Return what files and ledger tell of earlier boots."""
     last: dict[str, int] = {}
     for segment in segments:
         last[segment.boot] = max(last.get(segment.boot, -1), segment.last)
     if account.boot:
         last[account.boot] = max(last.get(account.boot, -1), account.last)
-    return last
-
-
-def latest_boot(segments: list[Segment], account: Account) -> str:
-    """Return whose events were stored last; its files may all have been sent and deleted."""
-    if segments and segments[-1].number > account.number:
-        return segments[-1].boot
-    return account.boot
+    is_after = bool(segments) and segments[-1].number > account.number
+    return Past(last, segments[-1].boot if is_after else account.boot)

@@ -46,6 +46,14 @@ class Ground:
         self.number += 1
         return self.number - 1
 
+    def let_go(self, segment: Segment) -> None:
+        """Delete a segment's file, after the ledger was kept if some of it is lost."""
+        if segment.has_losses:
+            self.doomed.append(segment)
+            self.delete_doomed()
+        else:
+            self.delete(segment)
+
     def delete(self, segment: Segment) -> None:
         """Delete a segment's file, or try again at `delete_doomed`."""
         try:

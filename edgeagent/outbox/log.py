@@ -69,7 +69,8 @@ class Log:
             return self._ring.has_room(size_bytes)
         room = room_bytes(self.name, config)
         need = size_bytes + ENTRY_BYTES + HEADER_BYTES
-        return self.index.bytes + need <= room * (1 - reserve)
+        doomed = sum(segment.size for segment in self._ground.doomed if segment.log == self.name)
+        return self.index.bytes + doomed + need <= room * (1 - reserve)
 
     def store(self, seq: int, kind: str, record: bytes, config: OutboxConfig, now_s: float) -> int:
         """Store one event, on disk or else in the ring; return how many were lost by it."""
@@ -152,7 +153,8 @@ class Log:
             self._ground.gaps.add(segment.boot, first, last, why)
         self.lost += lost
         self.index.finish(segment, segment.first, segment.last)
-        self.remove(segment, lost > 0)
+        segment.has_losses |= lost > 0
+        self.remove(segment)
 
     def _take_back(self, entry: Entry) -> None:
         """Save what an announcement says that goes before it was sent: it is to be said anew."""
@@ -167,14 +169,10 @@ class Log:
         self._ground.gaps.add(boot, first, last, why)
         self.lost += last - first + 1
 
-    def remove(self, segment: Segment, is_lost: bool = False) -> None:
-        """Forget a segment and delete its file, after the ledger was kept if some of it is lost."""
+    def remove(self, segment: Segment) -> None:
+        """Forget a segment and delete its file, see `Ground.let_go`."""
         self.index.remove(segment)
-        if is_lost:
-            self._ground.doomed.append(segment)
-            self._ground.delete_doomed()
-        else:
-            self._ground.delete(segment)
+        self._ground.let_go(segment)
 
     def settle(self, segment: Segment, first: int, last: int, why: str = "") -> bool:
         """Note events that need not be sent any more, given up if there is a ``why``.
@@ -183,11 +181,12 @@ class Log:
             Whether that changed anything. A closed segment of which nothing is left is deleted.
         """
         if why:
+            segment.has_losses = True
             for gap in segment.done.missing(first, last):
                 self._give_up(segment.boot, *gap, why)
         fresh = self.index.finish(segment, first, last)
         if not segment.left and not self.is_open(segment):
-            self.remove(segment, bool(why))
+            self.remove(segment)
         return fresh > 0
 
     # --- while the disk refuses

@@ -109,7 +109,7 @@ class Pen:
         self.after = tail.segment.last + 1
         if not tail.segment.left:
             self._index.remove(tail.segment)
-            self._ground.delete(tail.segment)
+            self._ground.let_go(tail.segment)
 
     def put_off(self, paths: Iterable[Path]) -> None:
         """Sync these files next time."""

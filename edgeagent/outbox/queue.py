@@ -9,13 +9,13 @@ from edgeagent import event
 from edgeagent.clock import Clock, SystemClock, kernel_boot
 from edgeagent.config import OutboxConfig
 from edgeagent.findings import Notice
+from edgeagent.outbox.books import Books
 from edgeagent.outbox.disk import Disk, RealDisk
-from edgeagent.outbox.finding import find_segments, last_seqs, latest_boot
+from edgeagent.outbox.finding import find_segments, past_of
 from edgeagent.outbox.gaps import Announced
 from edgeagent.outbox.ground import Ground
 from edgeagent.outbox.hot import Hearth
 from edgeagent.outbox.keeper import TICK_S, Keeper
-from edgeagent.outbox.ledger import Account
 from edgeagent.outbox.logs import Logs
 from edgeagent.outbox.reader import Reader
 from edgeagent.outbox.reading import Cursor, Letter
@@ -64,16 +64,14 @@ class Outbox:
         self._keeper = Keeper(folder, hot, disk, clock.mono_s())
         account = self._keeper.account
         number = max([account.number, *(segment.number for segment in segments)]) + 1
-        self._ground = Ground(folder, hot, boot, disk, number, keep=self._keep)
+        self._ground = Ground(folder, hot, boot, disk, number)
         self._logs = Logs(self._ground, segments, account, clock.mono_s())
         self._hearth = Hearth(self._logs.events, self._ground)
         self._reader = Reader(self._logs, self._lock)
         self._voice = Voice(folder)
-        self._last = last_seqs(segments, account)
-        self.boot_before = latest_boot(segments, account)
-        """The latest earlier boot that stored anything, "" for none."""
-        self._seq = self._last.get(boot, -1) + 1
-        self._synced = (self._seq - 1, self._logs.ends)
+        self._past = past_of(segments, account)
+        self._seq = self.last_seq(boot) + 1
+        self._books = Books(self._ground, self._logs, self._keeper, self._past, self._seq)
 
     @classmethod
     def open(
@@ -209,11 +207,16 @@ class Outbox:
 
     def last_seq(self, boot: str) -> int:
         """Return the last seq recovered of an earlier boot, -1 where nothing is known of it."""
-        return self._last.get(boot, -1)
+        return self._past.last_seq(boot)
+
+    @property
+    def boot_before(self) -> str:
+        """The latest earlier boot that stored anything, "" for none."""
+        return self._past.latest
 
     @property
     def last_seq_recovered(self) -> int:
-        """Last seq recovered of the latest earlier boot that stored anything, -1 for none."""
+        """Last seq recovered of `boot_before`, -1 for none."""
         return self.last_seq(self.boot_before)
 
     @property
@@ -285,45 +288,8 @@ class Outbox:
     def sync(self) -> None:
         """Sync all that was put and acknowledged so far."""
         with self._lock:
-            paths, is_folder_new = self._logs.to_sync(), self._logs.take_new_file()
-            synced = self._seq - 1, self._logs.ends
-            said = self._ground.gaps.said() if self._logs.is_on_disk else 0
-            gone = len(self._ground.gone)
-        failed = self._keeper.sync(paths, is_folder_new)
-        with self._lock:
-            self._logs.put_off(failed)
-            if not self._keeper.fault:
-                self._synced = synced
-                del self._ground.gone[:gone]
-                self._ground.gaps.settle(said)
-            self._write_account()
-        if self._keeper.is_unsynced:
-            generation = self._keeper.sync_ledger()
-            with self._lock:
-                self._keeper.settle(generation)
-
-    def _keep(self) -> bool:
-        """Write the ledger and sync it; the lock is held. Return whether that worked."""
-        self._keeper.is_account_new = True
-        self._write_account()
-        self._keeper.settle(self._keeper.sync_ledger())
-        return not (self._keeper.is_account_new or self._keeper.is_unsynced)
-
-    def _write_account(self) -> None:
-        """Write the ledgers if they are no longer true; the lock is held."""
-        if not (self._keeper.is_account_new or self._keeper.is_hot_account_new):
-            return
-        last, ends = self._synced
-        boot = self.boot
-        if last < 0:
-            # Of this one nothing is certain to be there: the one before is still the latest.
-            boot, last = self.boot_before, self.last_seq(self.boot_before)
-        gaps = self._ground.gaps
-        account = Account(
-            self._ground.number - 1,
-            *(boot, last, self._logs.done(), tuple(gaps.as_list()), ends, gaps.flying()),
-        )
-        self._ground.written_bytes += self._keeper.write(account)
+            due = self._books.due(self._seq)
+        self._books.sync(due, self._lock)
 
     def close(self) -> None:
         """Sync and close; what is put afterwards is lost. Closing twice is safe."""

@@ -38,6 +38,8 @@ class Segment:
     """What of ``done`` is in the other log, as far as that is known."""
     may_hold_gaps: bool = False
     """One of its events may be a gap's announcement though it is no notice: version 1."""
+    has_losses: bool = False
+    """Some of it was given up since the start: the ledger has to say so before the file goes."""
     is_hot: bool = False
     """The file is in memory, and outlives the process but not the power."""
     newest_s: float = 0.0
