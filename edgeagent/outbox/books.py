@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from edgeagent.outbox.aside import Aside
 from edgeagent.outbox.finding import Past
 from edgeagent.outbox.ground import Ground
 from edgeagent.outbox.keeper import Keeper
@@ -31,9 +32,16 @@ class Books:
     """Not thread-safe but for `sync`: the outbox holds its lock."""
 
     def __init__(
-        self, ground: Ground, logs: Logs, keeper: Keeper, past: Past, next_seq: int
+        self,
+        ground: Ground,
+        logs: Logs,
+        keeper: Keeper,
+        past: Past,
+        aside: Aside,
+        next_seq: int,
     ) -> None:
         self._ground, self._logs, self._keeper, self._past = ground, logs, keeper, past
+        self._aside = aside
         self._synced = next_seq - 1, logs.ends
         ground.keep = self.keep
 
@@ -78,4 +86,5 @@ class Books:
             # Of this one nothing is certain to be there: the one before is still the latest.
             boot, last = self._past.latest, self._past.last_seq(self._past.latest)
         number, gaps = ground.number - 1, tuple(ground.gaps.as_list())
-        return Account(number, boot, last, self._logs.done(), gaps, ends, ground.gaps.flying())
+        done, told = (*self._logs.done(), *self._aside.done), self._aside.told
+        return Account(number, boot, last, done, gaps, ends, ground.gaps.flying(), told)

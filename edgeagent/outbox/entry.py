@@ -12,6 +12,8 @@ from typing import NamedTuple
 VERSION = 2
 """What is written. Since 1: notices in files of their own, the day in the header, three kinds."""
 READABLE = (1, VERSION)
+"""What is read. A version is first read by a release that does not write it yet, and written by the
+next: then the release before reads whatever it finds when this one is taken back."""
 _MAGIC = b"EAOB"
 _MARK = b"\xea\x9e"
 
@@ -31,7 +33,8 @@ KINDS = (
     *("notice", "motion", "object", "label", "vector", "start", "gap"),
     *("zone", "cross", "count", "look"),
 )
-"""What the kind byte says, only ever longer; whatever is not named here is a notice."""
+"""What the kind byte says, only ever longer, and then of a new `VERSION`: an entry of a kind beyond
+the end is damage to whoever reads it. Whatever is put that is not named here is a notice."""
 NOTICES = ("notice", "start", "gap")
 """Kinds that are the agent's own story, not what it saw."""
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
@@ -79,6 +82,15 @@ def parse_header(data: bytes) -> Header | None:
     if magic != _MAGIC or crc != zlib.crc32(data[: HEADER_BYTES - 4]):
         return None
     return Header(version, name[:length].decode("ascii", "replace"), first, after, day)
+
+
+def claimed_version(data: bytes) -> int:
+    """Return the version that a segment file gives itself, its header whole or not; 0 for none.
+
+    Mark and version stand where they are in every version there will ever be.
+    """
+    is_ours = len(data) > len(_MAGIC) and data.startswith(_MAGIC)
+    return data[len(_MAGIC)] if is_ours else 0
 
 
 def is_notice(kind: str) -> bool:

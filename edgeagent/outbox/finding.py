@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from edgeagent.errors import OutboxError
 from edgeagent.outbox.disk import Disk
-from edgeagent.outbox.entry import HEADER_BYTES, READABLE, Header, parse_header, walk
+from edgeagent.outbox.entry import (
+    HEADER_BYTES,
+    READABLE,
+    Header,
+    claimed_version,
+    parse_header,
+    walk,
+)
 from edgeagent.outbox.ledger import Account
 from edgeagent.outbox.segment import EVENTS, NOTICES, Segment, reader
 
@@ -28,14 +35,39 @@ class _File(NamedTuple):
     path: Path
     is_hot: bool
     head: Header | None
-    """None: it is damaged."""
+    """None: it is damaged, or of a version that changed even this."""
+    version: int
+    """0: it does not even say."""
+
+    def is_foreign(self, has_entries: bool) -> bool:
+        """Return whether it is of a version that this release does not read.
+
+        Args:
+            has_entries: some of ours were found in it: then it is ours, and its header damaged.
+        """
+        if self.head is None and (has_entries or not self.version):
+            return False
+        return self.version not in READABLE
 
 
-def find_segments(folder: Path, hot: Path | None, disk: Disk) -> list[Segment]:
-    """Return what is in the folders, oldest first, from names and headers.
+class Found(NamedTuple):
+    """What earlier processes left, each list with the oldest first."""
+
+    segments: list[Segment]
+    foreign: list[Segment]
+    """Of versions that this release does not read: their files are never touched."""
+
+    @property
+    def all(self) -> list[Segment]:
+        """Both, the oldest first."""
+        return sorted([*self.segments, *self.foreign], key=lambda segment: segment.number)
+
+
+def find_segments(folder: Path, hot: Path | None, disk: Disk) -> Found:
+    """Return what is in the folders, from names and headers.
 
     Only the last file of each boot and log is read through; its torn tail, if any, is beyond
-    ``size``. Files of a version that this release does not read are left alone.
+    ``size``.
 
     Raises:
         OutboxError: a folder cannot be read.
@@ -44,7 +76,7 @@ def find_segments(folder: Path, hot: Path | None, disk: Disk) -> list[Segment]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _log.warning("%s: cannot be made: %s", folder, error)
-        return []
+        return Found([], [])
     try:
         files = {file.number: file for file in _files(folder, False, disk)}
         if hot is not None and hot.is_dir():
@@ -53,25 +85,23 @@ def find_segments(folder: Path, hot: Path | None, disk: Disk) -> list[Segment]:
     except OSError as error:
         cause = error.strerror or error
         raise OutboxError(f"{folder}: the outbox cannot be read: {cause}") from error
-    _date(found, {file.number: file.head for file in files.values()})
-    return sorted(found, key=lambda segment: segment.number)
+    found.sort(key=lambda segment: segment.number)
+    foreign = [s for s in found if files[s.number].is_foreign(s.last >= s.first)]
+    segments = [s for s in found if s not in foreign]
+    _date(segments, {file.number: file.head for file in files.values()})
+    return Found(segments, foreign)
 
 
 def _files(folder: Path, is_hot: bool, disk: Disk) -> list[_File]:
     named = [(m, path) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name))]
-    files = [_File(int(m[1]), m[2], m[3], p, is_hot, _header(p, disk)) for m, p in named]
-    ours = [f for f in files if f.head is None or f.head.version in READABLE]
-    if len(ours) < len(files):
-        count = len(files) - len(ours)
-        _log.warning("%s: %d files of another version are left alone", folder, count)
-    return ours
+    return [_File(int(m[1]), m[2], m[3], p, is_hot, *_header(p, disk)) for m, p in named]
 
 
 def _prefer(hot: list[_File], files: dict[int, _File], disk: Disk) -> None:
     """Take the file in memory where both are: the other was being written from it."""
     for file in hot:
         half = files.get(file.number)
-        if half is not None:
+        if half is not None and not file.is_foreign(has_entries=False):
             with contextlib.suppress(OSError):
                 disk.remove(half.path)
         files[file.number] = file
@@ -89,10 +119,12 @@ def _with_ends(files: Iterable[_File]) -> list[tuple[_File, int | None]]:
     return pairs
 
 
-def _header(path: Path, disk: Disk) -> Header | None:
+def _header(path: Path, disk: Disk) -> tuple[Header | None, int]:
+    """Return the header and the version."""
     fd = disk.open(path, os.O_RDONLY)
     try:
-        return parse_header(reader(disk, fd)(HEADER_BYTES, 0))
+        data = reader(disk, fd)(HEADER_BYTES, 0)
+        return parse_header(data), claimed_version(data)
     finally:
         os.close(fd)
 

@@ -15,7 +15,8 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
     first: int
     last: int
     why: str
-    """``full``, ``old``, ``damaged``, ``refused``, or ``disk`` (it refused; memory was full)."""
+    """``full``, ``old``, ``damaged``, ``refused``, ``disk`` (it refused; memory was full), or
+    ``format``: kept in a format of another release, and perhaps still to come."""
 
     def record(self, when: When) -> bytes:
         """Return the record of the event that announces it."""

@@ -23,6 +23,8 @@ SLOT_BYTES = 16384
 LEDGER_BYTES = 2 * SLOT_BYTES
 
 _HEAD = struct.Struct("<QII")
+_FIRST_FIELDS = 6
+"""Of an account, in every ledger."""
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True):
@@ -42,6 +44,8 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     """Open segment of each log, and the last seq synced in it: what is missing is damage."""
     flying: tuple[Announced, ...] = ()
     """Announced in events that are stored and not acknowledged."""
+    told: tuple[int, ...] = ()
+    """Segments of a format that is not read here, which have been announced."""
 
 
 class Ledger:
@@ -151,6 +155,8 @@ def _fit(account: Account) -> bytes:
 
 
 def _encode(account: Account) -> bytes:
-    """Encode; without its last field while that is empty, as when there was none."""
+    """Encode; without its later fields while they are empty, as when there were none."""
     fields = msgspec.structs.astuple(account)
-    return msgspec.msgpack.encode(fields if account.flying else fields[:-1])
+    while len(fields) > _FIRST_FIELDS and not fields[-1]:
+        fields = fields[:-1]
+    return msgspec.msgpack.encode(fields)

@@ -9,6 +9,7 @@ from edgeagent import event
 from edgeagent.clock import Clock, SystemClock, kernel_boot
 from edgeagent.config import OutboxConfig
 from edgeagent.findings import Notice
+from edgeagent.outbox.aside import Aside
 from edgeagent.outbox.books import Books
 from edgeagent.outbox.disk import Disk, RealDisk
 from edgeagent.outbox.finding import find_segments, past_of
@@ -60,18 +61,23 @@ class Outbox:
         self._kernel = kernel_boot()
         self._lock = threading.Lock()
         self._on_put: Callable[[], None] = _nothing
-        segments = find_segments(folder, hot, disk)
+        found = find_segments(folder, hot, disk)
         self._keeper = Keeper(folder, hot, disk, clock.mono_s())
         account = self._keeper.account
-        number = max([account.number, *(segment.number for segment in segments)]) + 1
+        number = max([account.number, *(segment.number for segment in found.all)]) + 1
         self._ground = Ground(folder, hot, boot, disk, number)
-        self._logs = Logs(self._ground, segments, account, clock.mono_s())
+        self._aside = Aside(folder, found, account, disk)
+        self._logs = Logs(self._ground, found.segments, account, clock.mono_s())
         self._hearth = Hearth(self._logs.events, self._ground)
         self._reader = Reader(self._logs, self._lock)
         self._voice = Voice(folder)
-        self._past = past_of(segments, account)
+        self._past = past_of(found.all, account)
         self._seq = self.last_seq(boot) + 1
-        self._books = Books(self._ground, self._logs, self._keeper, self._past, self._seq)
+        self._books = Books(
+            self._ground, self._logs, self._keeper, self._past, self._aside, self._seq
+        )
+        if self._aside.announce(self._ground.gaps):
+            self._books.keep()
 
     @classmethod
     def open(
@@ -230,11 +236,6 @@ class Outbox:
         return self._logs.bytes
 
     @property
-    def fullness(self) -> float:
-        """Which share of its room the fuller of the two logs takes."""
-        return self._logs.fullness(self._config)
-
-    @property
     def written_bytes(self) -> int:
         """What was written to the disk since the start, the file system's own not counted."""
         return self._ground.written_bytes
@@ -245,14 +246,9 @@ class Outbox:
         return self._logs.lost + self._voice.refused
 
     @property
-    def refused(self) -> int:
-        """How many notices were refused since the start, for want of room."""
-        return self._voice.refused
-
-    @property
     def fault(self) -> str:
         """What is wrong with the outbox, in words; "" while it is well."""
-        return self._voice.fault or self._keeper.fault
+        return self._voice.fault or self._keeper.fault or self._aside.fault
 
     # --- for the disk
 
