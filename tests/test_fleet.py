@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,4 +59,43 @@ def test_each_fault_of_a_release_is_still_one_of_this_checkout(fault: str, tmp_p
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     releases.FAULTS[fault](tmp_path)
     changed = [path for path, data in before.items() if path.read_bytes() != data]
-    assert len(changed) == (fault != "good")
+    assert bool(changed) == (fault != "good")
+    for path in changed:
+        if path.suffix == ".py":
+            compile(path.read_text(), path, "exec")
+
+
+BOX = """
+import sys
+from pathlib import Path
+from edgeagent.config import OutboxConfig
+from edgeagent.outbox import Outbox
+box = Outbox.open(Path(sys.argv[1]), sys.argv[2], OutboxConfig(), print)
+live, backlog = box.cursors()
+letters = box.peek(backlog, 99) + box.peek(live, 99)
+print(*("gap" if x.kind == "gap" else x.record.decode() for x in letters), end="")
+box.put("camera_lost", sys.argv[2].encode())
+box.close()
+"""
+
+
+def test_a_release_can_be_taken_back_to_one_that_reads_ahead_and_not_further(
+    tmp_path: Path,
+) -> None:
+    for name, fault in (("old", "good"), ("ahead", "reads ahead"), ("new", "format")):
+        shutil.copytree(releases.CHECKOUT / "edgeagent", tmp_path / name / "edgeagent")
+        releases.FAULTS[fault](tmp_path / name)
+
+    def found_by(name: str) -> str:
+        """Open the outbox with that release, which then stores its own name there."""
+        argv: list[str | Path] = [sys.executable, "-c", BOX, tmp_path / "box", name]
+        return subprocess.run(
+            argv, cwd=tmp_path / name, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert found_by("old") == ""
+    assert found_by("ahead") == "old"
+    assert found_by("new") == "old ahead"
+    assert found_by("ahead") == "old ahead new"
+    assert found_by("old") == "old ahead ahead gap"
+    assert found_by("new") == "old ahead new ahead gap old"

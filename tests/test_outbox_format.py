@@ -1,5 +1,6 @@
 """What lies on a device's disk when a release is changed: N and N-1 are read, N is pinned."""
 
+import re
 import shutil
 import struct
 import zlib
@@ -12,7 +13,14 @@ from edgeagent.clock import ManualClock
 from edgeagent.config import OutboxConfig
 from edgeagent.event import Event, When
 from edgeagent.outbox import Letter, Outbox
-from edgeagent.outbox.entry import HEADER_BYTES, KINDS, VERSION, parse_header
+from edgeagent.outbox.entry import (
+    HEADER_BYTES,
+    KINDS,
+    VERSION,
+    pack_entry,
+    parse_entry,
+    parse_header,
+)
 from edgeagent.outbox.gaps import Gap
 from edgeagent.outbox.ledger import LEDGER_BYTES
 
@@ -129,7 +137,11 @@ def test_a_version_of_tomorrow_is_left_alone(tmp_path: Path) -> None:
     before = set_version(tmp_path / "box", NEWER)
     box = opened(tmp_path / "box", "2-bbbbbbbb")
     box.put("object", b"new")
-    assert [x.record for x in drain(box) if x.kind != "gap"] == [b"new"]
+    letters = drain(box)
+    assert [x.record for x in letters if x.kind != "gap"] == [b"new"]
+    # Nobody knows any more what of it was sent.
+    named = {n for _, a, b, _ in gaps_in(letters) for n in range(a, b + 1)}
+    assert named == set(range(30))
     box.close()
     assert before.items() <= files_in(tmp_path / "box").items()
 
@@ -221,6 +233,25 @@ def test_what_another_release_kept_in_memory_is_left_there_and_told(tmp_path: Pa
     box.close()
     assert before
     assert before.items() <= files_in(tmp_path / "killed/hot").items()
+
+
+def test_that_nobody_knows_how_much_was_kept_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "box")
+    (tmp_path / "box" / "ledger").unlink()
+    spoil_entries(tmp_path / "box")
+    set_version(tmp_path / "box", NEWER)
+    box = opened(tmp_path / "box", "2-bbbbbbbb")
+    assert re.search(r"box: \d+ or more events in 3 files", box.fault)
+    box.close()
+
+
+def test_an_entry_of_a_kind_of_tomorrow_is_no_damage() -> None:
+    data = bytearray(pack_entry(7, "notice", b"new"))
+    data[2] = len(KINDS)
+    data[7:11] = struct.pack("<I", zlib.crc32(b"new", zlib.crc32(data[2:7] + data[11:19])))
+    entry = parse_entry(bytes(data), 0, 0)
+    assert entry is not None
+    assert (entry.seq, entry.kind, entry.record) == (7, "notice", b"new")
 
 
 def test_a_number_is_not_used_again_though_the_ledger_is_gone(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 A file begins with 64 bytes of header; then come entries: mark, kind, length, CRC, seq, record.
 The CRC covers all but the mark, so that neither a wrong length nor a wrong seq passes for right.
+Header and frame are to stay in every version: by them an older release sees how much a newer one
+left behind.
 """
 
 import struct
@@ -33,8 +35,8 @@ KINDS = (
     *("notice", "motion", "object", "label", "vector", "start", "gap"),
     *("zone", "cross", "count", "look"),
 )
-"""What the kind byte says, only ever longer, and then of a new `VERSION`: an entry of a kind beyond
-the end is damage to whoever reads it. Whatever is put that is not named here is a notice."""
+"""What the kind byte says, only ever longer, and then of a new `VERSION`; whatever is not named
+here is a notice."""
 NOTICES = ("notice", "start", "gap")
 """Kinds that are the agent's own story, not what it saw."""
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
@@ -115,12 +117,13 @@ def parse_entry(data: bytes, at: int, base: int) -> Entry | None:
     if body > len(data):
         return None
     mark, code, size, crc, seq = _HEAD.unpack_from(data, at)
-    if mark != _MARK or size > RECORD_MAX_BYTES or body + size > len(data) or code >= len(KINDS):
+    if mark != _MARK or size > RECORD_MAX_BYTES or body + size > len(data):
         return None
     record = data[body : body + size]
     if crc != zlib.crc32(record, zlib.crc32(_COVERED.pack(code, size, seq))):
         return None
-    return Entry(base + at, base + body + size, seq, KINDS[code], record)
+    kind = KINDS[code] if code < len(KINDS) else KINDS[0]
+    return Entry(base + at, base + body + size, seq, kind, record)
 
 
 Read = Callable[[int, int], bytes]

@@ -46,7 +46,39 @@ def _none(tree: Path) -> None:
     """Be no fault at all."""
 
 
+def all_of(*faults: Fault) -> Fault:
+    """Return the fault of having each of these."""
+
+    def apply(tree: Path) -> None:
+        for fault in faults:
+            fault(tree)
+
+    return apply
+
+
 RUN, SUPERVISOR = "edgeagent/cli/run.py", "edgeagent/supervisor.py"
+ENTRY = "edgeagent/outbox/entry.py"
+READS_AHEAD = all_of(
+    replace(ENTRY, r"READABLE = \((\d+), VERSION\)", r"READABLE = (\1, VERSION, VERSION + 1)"),
+    replace(
+        ENTRY,
+        r"(    return Entry\(.*)record\)\n",
+        r"    if record[:1] == b'\\x78':\n        record = zlib.decompress(record)\n\1record)\n",
+    ),
+)
+"""Not wrong at all: it reads records that are compressed, and writes them as ever."""
+COMPRESSES = all_of(
+    READS_AHEAD,
+    replace(ENTRY, r"VERSION = (\d+)\n", r"VERSION = \1 + 1\n"),
+    replace(ENTRY, r"READABLE = .*", r"READABLE = (VERSION - 1, VERSION)"),
+    replace(ENTRY, r"    size = len\(record\)\n", r"    record = zlib.compress(record)\n\g<0>"),
+)
+"""The next format: a zlib stream begins with x, which no record of ours does."""
+DIES_SOON = replace(
+    RUN,
+    r"    on_signals\(supervisor\)\n",
+    r"\g<0>    import threading\n    threading.Timer(8, os.abort).start()\n",
+)
 FAULTS: dict[str, Fault] = {
     "good": _none,
     "crash": replace(RUN, r"    on_signals\(supervisor\)\n", "    os.abort()\n"),
@@ -59,6 +91,9 @@ FAULTS: dict[str, Fault] = {
     # What the fleet's settings say is out of bounds for this one.
     "settings": replace("edgeagent/config.py", r"(stat_s: .*, ge=)0,", r"\g<1>30,"),
     "digest": _wrong_digest,
+    "reads ahead": READS_AHEAD,
+    "format": COMPRESSES,
+    "format, crash": all_of(COMPRESSES, DIES_SOON),
 }
 
 

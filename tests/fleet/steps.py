@@ -1,6 +1,6 @@
 """The steps of the proof, in order: all, and those that every change is put through."""
 
-from tests.fleet import rollouts, setups
+from tests.fleet import formats, rollouts, setups
 from tests.fleet.proof import Step
 from tests.fleet.troubles import TROUBLES
 
@@ -22,6 +22,9 @@ FULL: dict[str, Step] = {
     "away before its turn": rollouts.away,
     "power cut while installing": rollouts.power_cut,
     "taken back": rollouts.back,
+    "new outbox format, crashes": formats.crashes,
+    "new outbox format, back": formats.stranded,
+    "reads ahead, and back": formats.read_ahead,
     **TROUBLES,
     "account": setups.account,
 }

@@ -21,6 +21,10 @@ UNJUDGED = HOME / ".unjudged"
 UNIT = "edgeagent.service"
 NOWHERE = "/run/edgeagent-switch"
 """Where the benchmark's own history is put, in memory: it is not the owner's."""
+RUNTIME = "/run/edgeagent"
+"""Where the unit's agent can be asked."""
+CURED_BY_RELEASE = "another release's format"
+"""A fault that says so is no reason to bring a device no release: that is its cure."""
 GROWTH_BYTES = 1 << 20
 ROUNDS, RUNS = 3, 20
 """Of the benchmark, old and new in turns, and of the model in each."""
@@ -36,6 +40,8 @@ class State:
     restarts: int
     faults: dict[str, str] = field(default_factory=dict)
     """Parts that are not well, and why, as the unit's status text names them."""
+    hindrances: dict[str, str] = field(default_factory=dict)
+    """Those of them that are to be mended before anything else is brought."""
     pending: int | None = None
     """Events that wait in the outbox, where the agent says."""
     pending_bytes: int = 0
@@ -108,9 +114,11 @@ def probe() -> State:
         unjudged=UNJUDGED.exists(),
         free_bytes=shutil.disk_usage(HOME if HOME.exists() else "/").free,
     )
-    told = run(HOME / "current/bin/edgeagent", "status", "--json", within_s=20)
+    told = run(HOME / "current/bin/edgeagent", "status", "--json", within_s=20,
+               RUNTIME_DIRECTORY=RUNTIME)  # fmt: skip
     if told.returncode == 0:
         _add_said(state, json.loads(told.stdout))
+    state.hindrances = {p: why for p, why in state.faults.items() if CURED_BY_RELEASE not in why}
     return state
 
 
