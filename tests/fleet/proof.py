@@ -170,10 +170,11 @@ def take(proof: Proof, steps: dict[str, Step], only: Sequence[str]) -> bool:
 def prove(cache: Path, steps: dict[str, Step], options: argparse.Namespace) -> int:
     """Boot the machines, take the steps, and leave nothing behind but the logs of a failure."""
     house = cache / "fleet-releases"
-    shutil.rmtree(house, ignore_errors=True)
-    house.mkdir()
     began_s = time.monotonic()
     with Lab(cache, [*(PIS[:2] if options.quick else PIS), HUB]) as lab:
+        # Not before the lab is ours: another proof may be using them.
+        shutil.rmtree(house, ignore_errors=True)
+        house.mkdir()
         furnish(lab)
         print(row("ok", "boot", began_s, f"{len(lab.machines)} machines"), flush=True)
         plays = Plays(lab, releases.first(house / "first"))
@@ -189,6 +190,6 @@ def prove(cache: Path, steps: dict[str, Step], options: argparse.Namespace) -> i
         if not held:
             shutil.copy(lab.folder / "plays.log", cache / "fleet-plays.log")
             print(f"what ansible said: {cache}/fleet-plays.log", file=sys.stderr)
-    shutil.rmtree(house, ignore_errors=True)
+        shutil.rmtree(house, ignore_errors=True)
     print(f"scripts/proof-fleet: {'all held' if held else 'FAILED'}", flush=True)
     return 0 if held else 1

@@ -1,6 +1,6 @@
 """The steps of the proof, in order: all, and those that every change is put through."""
 
-from tests.fleet import formats, rollouts, setups
+from tests.fleet import boards, formats, packages, rollouts, setups
 from tests.fleet.proof import Step
 from tests.fleet.troubles import TROUBLES
 
@@ -8,6 +8,7 @@ FULL: dict[str, Step] = {
     "install": setups.install,
     "install again": setups.again,
     "dry run": setups.dry,
+    "Edge TPU's library": boards.library,
     "events": setups.events,
     "rights at the broker": setups.rights,
     "good release": rollouts.good,
@@ -25,6 +26,7 @@ FULL: dict[str, Step] = {
     "new outbox format, crashes": formats.crashes,
     "new outbox format, back": formats.stranded,
     "reads ahead, and back": formats.read_ahead,
+    "Debian package": packages.debian,
     **TROUBLES,
     "account": setups.account,
 }

@@ -26,8 +26,6 @@ RUNTIME = "/run/edgeagent"
 CURED_BY_RELEASE = "another release's format"
 """A fault that says so is no reason to bring a device no release: that is its cure."""
 GROWTH_BYTES = 1 << 20
-ROUNDS, RUNS = 3, 20
-"""Of the benchmark, old and new in turns, and of the model in each."""
 
 
 @dataclass
@@ -46,8 +44,11 @@ class State:
     """Events that wait in the outbox, where the agent says."""
     pending_bytes: int = 0
     """Of the outbox's files; one is given back only when all in it has been sent."""
-    invoke_p90_ms: float | None = None
-    """Of the running agent, where it says."""
+    live: tuple[int, float, float] | None = None
+    """Looks of the running agent, p50 and p90 of its model in ms; None where it is too old to be
+    asked for that."""
+    said: tuple[int, float, float] | None = None
+    """The same as its status gives it, of the slowest camera."""
     engine: str = ""
     settings: str = ""
     """sha256 of the settings file."""
@@ -114,12 +115,51 @@ def probe() -> State:
         unjudged=UNJUDGED.exists(),
         free_bytes=shutil.disk_usage(HOME if HOME.exists() else "/").free,
     )
-    told = run(HOME / "current/bin/edgeagent", "status", "--json", within_s=20,
-               RUNTIME_DIRECTORY=RUNTIME)  # fmt: skip
-    if told.returncode == 0:
-        _add_said(state, json.loads(told.stdout))
+    told = ask("status")
+    if told:
+        _add_said(state, told)
+        state.live = live()
     state.hindrances = {p: why for p, why in state.faults.items() if CURED_BY_RELEASE not in why}
     return state
+
+
+def ask(*words: str, within_s: float = 20.0) -> dict[str, Any]:
+    """Return what the running agent answers to a command; nothing where it does not."""
+    told = run(HOME / "current/bin/edgeagent", *words, "--json", within_s=within_s,
+               RUNTIME_DIRECTORY=RUNTIME, XDG_STATE_HOME=NOWHERE)  # fmt: skip
+    with contextlib.suppress(ValueError):
+        answer = json.loads(told.stdout)
+        return answer if isinstance(answer, dict) else {}
+    return {}
+
+
+def live(seconds: float = 0.0) -> tuple[int, float, float] | None:
+    """Return how many looks the agent took, p50 and p90 of its model in ms.
+
+    Args:
+        seconds: of those that follow; 0: since it was begun.
+    """
+    following = ["--seconds", f"{seconds:g}"] if seconds else []
+    told = ask("bench", "--live", *following, within_s=seconds + 30)
+    return looks_told(told) if told else None
+
+
+def looks_told(report: dict[str, Any]) -> tuple[int, float, float]:
+    """Return looks, p50 and p90 of an ``edgeagent bench --live`` report."""
+    invoke = report["stages"].get("invoke", {"n": 0, "p50": 0.0, "p90": 0.0})
+    return int(invoke["n"]), float(invoke["p50"]), float(invoke["p90"])
+
+
+def looks_said(status: dict[str, Any]) -> tuple[int, float, float]:
+    """Return looks, p50 and p90 as ``edgeagent status`` has them, of the slowest camera."""
+    invokes = [
+        stages["invoke"] for stages in status.get("stages", {}).values() if "invoke" in stages
+    ]
+    n = sum(times["n"] for times in invokes)
+    slowest = max(
+        invokes, key=lambda times: times["p90_ms"], default={"p50_ms": 0.0, "p90_ms": 0.0}
+    )
+    return n, slowest["p50_ms"], slowest["p90_ms"]
 
 
 def growth(before: State, after: State, limit: int) -> str:
@@ -141,59 +181,9 @@ def _digest(path: Path) -> str:
 def _add_said(state: State, said: dict[str, Any]) -> None:
     """Take over what ``edgeagent status --json`` says of the running agent."""
     state.ready = state.ready and bool(said.get("ready", True))
-    invokes = [stages["invoke"] for stages in said.get("stages", {}).values() if "invoke" in stages]
-    state.invoke_p90_ms = max((times["p90_ms"] for times in invokes), default=None)
+    state.said = looks_said(said)
     state.engine = " ".join(said.get("engines", ()))
     state.pending = said.get("outbox", {}).get("pending")
-
-
-Times = tuple[float, float]
-"""The shortest run of the model and p90, in ms; infinite where none runs."""
-NEVER: Times = (float("inf"), float("inf"))
-
-
-def bench(program: Path, model: Path | str) -> Times:
-    """Return how long the model of a release, or another, takes beside the running agent."""
-    extra = ["--model", str(model)] if model else []
-    told = run(program / "bin/edgeagent", "bench", "--runs", str(RUNS), "--json", *extra,
-               within_s=300, XDG_STATE_HOME=NOWHERE)  # fmt: skip
-    if told.returncode:
-        return NEVER
-    invoke = json.loads(told.stdout)["stages"]["invoke"]
-    return float(invoke.get("min", invoke["p50"])), float(invoke["p90"])
-
-
-def said_times(state: State) -> Times:
-    """Return p90 as the running agent gave it, for both."""
-    return (state.invoke_p90_ms, state.invoke_p90_ms) if state.invoke_p90_ms else NEVER
-
-
-def compare(
-    old: tuple[Path, Path | str], new: tuple[Path, Path | str], limit: float
-) -> tuple[Times, Times]:
-    """Return the best times of each, run in turns: what else the device does hits both.
-
-    Where ``new`` seems more than ``limit`` times as slow, it gets more turns before that is said.
-    """
-    was = now = NEVER
-    for turn in range(3 * ROUNDS):
-        if turn >= ROUNDS and not is_slower(was, now, limit):
-            break
-        was, now = _best(was, bench(*old)), _best(now, bench(*new))
-    return was, now
-
-
-def is_slower(was: Times, now: Times, limit: float) -> bool:
-    """Return whether even the shortest run takes more than ``limit`` times what it took.
-
-    p90 is what an owner feels, but on a busy device it differs by half between two runs of the
-    same release; what else runs only ever adds, and the shortest has the least of it.
-    """
-    return now[0] > limit * was[0]
-
-
-def _best(one: Times, other: Times) -> Times:
-    return min(one[0], other[0]), min(one[1], other[1])
 
 
 def version_of(wheelhouse: Path) -> str:

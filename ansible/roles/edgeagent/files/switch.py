@@ -19,36 +19,34 @@ from device import (
     CREDENTIALS,
     HOME,
     MODELS,
-    NEVER,
     SETTINGS,
     UNIT,
     UNJUDGED,
-    State,
-    bench,
-    compare,
     complaint,
     growth,
-    is_slower,
+    live,
     point,
     probe,
     put,
     release,
     run,
-    said_times,
     show,
     version_of,
 )
+from judgement import ENOUGH, Times, WorseError, is_worth_waiting
+from speed import judge_speed, looks
+from turns import compare, run_model
 
 BUILD_S = 1800.0
 """Longest that installing may take; a Pi Zero 2 with a slow card unpacks for ten minutes."""
 
 
+MOST = 4
+"""How many times as long as wanted a release is watched, for the sake of enough looks."""
+
+
 class NotTakenError(Exception):
     """What was to be had will not do; nothing has been switched yet."""
-
-
-class WorseError(Exception):
-    """It was switched to, and is worse than what there was."""
 
 
 def restart(ready_s: float) -> None:
@@ -102,10 +100,10 @@ class Change:
                 raise NotTakenError(complaint(told))
             program = HOME / "releases" / version_of(wheels)
         self._fits(program, self._new_settings or SETTINGS)
-        if self._is_new_model and bench(program, self._options.model) == NEVER:
-            told = run(program / "bin/edgeagent", "bench", "--runs", "1",
-                       "--model", self._options.model)  # fmt: skip
-            raise NotTakenError(complaint(told))
+        if self._is_new_model:
+            told = run_model(program, self._options.model, 1)
+            if told.returncode:
+                raise NotTakenError(complaint(told))
 
     def _fits(self, program: Path, settings: Path) -> None:
         told = run(
@@ -134,51 +132,59 @@ class Change:
         else:
             restart(self._options.ready_s)
 
-    def judge(self) -> dict[str, float]:
+    def judge(self) -> dict[str, Any]:
         """Watch the new for a while.
 
         Returns:
-            p90 of the model's run in ms, before and after.
+            p90 of the model's run in ms, before and after, and how that was found out.
 
         Raises:
             WorseError: than what there was.
         """
-        self._watch()
+        watched_s = self._watch()
         after = probe()
         new = sorted(set(after.faults) - set(self.before.faults))
         if new:
             raise WorseError("; ".join(f"{part}: {after.faults[part]}" for part in new))
         if too_much := growth(self.before, after, self._options.growth):
             raise WorseError(f"the outbox grew by {too_much}")
-        return self._compare_speed(after)
+        if not self._can_be_slower:
+            return {}
+        return judge_speed(
+            self.before, after, self._options.slower, lambda: live(watched_s), self._time_in_turns
+        )
 
-    def _watch(self) -> None:
-        end_s = time.monotonic() + self._options.watch_s
+    def _watch(self) -> float:
+        """See that it stays up, until it has looked often enough if it looks often at all."""
+        began_s, least_s = time.monotonic(), self._options.watch_s
+        most_s = MOST * least_s if self._can_be_slower else least_s
         restarts = int(show("NRestarts") or 0)
+        self._stay_up(least_s, restarts)
+        while True:
+            spent_s = time.monotonic() - began_s
+            was, now = looks(self.before, probe())
+            if was.n < ENOUGH or not is_worth_waiting(now.n, spent_s, most_s):
+                return spent_s
+            self._stay_up(min(most_s - spent_s, least_s), restarts)
+
+    def _stay_up(self, for_s: float, restarts: int) -> None:
+        end_s = time.monotonic() + for_s
         while time.monotonic() < end_s:
             if show("ActiveState") != "active" or int(show("NRestarts") or 0) != restarts:
                 raise WorseError(f"did not stay up for {self._options.watch_s:g} s")
             time.sleep(1.0)
 
-    def _compare_speed(self, after: State) -> dict[str, float]:
+    @property
+    def _can_be_slower(self) -> bool:
+        """Program or model is another; what other settings cost is the owner's choice."""
+        return self._is_new_model or release("current") != self.before.release
+
+    def _time_in_turns(self) -> tuple[Times, Times]:
         new = (HOME / "current", self._options.model if self._is_new_model else "")
         old = (self._old_program, self._old_model if self._is_new_model else "")
         if self._is_new_model and not self._old_model.name:
             old = (self._old_program, self._link.name)
-        if old == (HOME / "releases" / release("current"), new[1]):
-            return {}
-        was, now = compare(old, new, self._options.slower)
-        if was == NEVER:
-            # Where one process alone has the engine, the running agents' own times must do.
-            was, now = said_times(self.before), said_times(after)
-        if is_slower(was, now, self._options.slower):
-            raise WorseError(
-                f"the model takes {now[0]:.1f} ms at best, it took {was[0]:.1f}: "
-                f"more than {self._options.slower:g} times as long"
-            )
-        if NEVER in (was, now):
-            return {}
-        return {"was_ms": round(was[1], 1), "is_ms": round(now[1], 1)}
+        return compare(old, new, self._options.slower)
 
     def back(self) -> None:
         """Undo what was switched.
