@@ -59,8 +59,7 @@ def test_a_device_that_had_not_looked_before_cannot_tell() -> None:
         (now(1.2), SUSPECT, GOOD),
         (now(1.4), SUSPECT, SLOWER),
         (now(1.0, of_p90=1.4), SUSPECT, SLOWER),
-        (now(2.1), SLOWER, SLOWER),
-        (now(1.5, of_p90=2.1), SUSPECT, SLOWER),
+        (now(2.4), SUSPECT, SLOWER),
         (now(3.0, n=3), SUSPECT, SUSPECT),
     ],
 )

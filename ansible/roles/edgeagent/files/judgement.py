@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 ENOUGH = 30
 """Looks of which p90 can be told."""
-GROSS = 2.0
-"""No load made the median of so many looks of one release differ so much from its own past."""
 GOOD, SUSPECT, SLOWER, UNKNOWN = "good", "suspect", "slower", "unknown"
 
 
@@ -55,8 +53,6 @@ def on_reflection(was: Looks, now: Looks, limit: float, is_on_cpu: bool) -> str:
         ``good`` or ``slower``; ``suspect`` where timing is to settle it.
     """
     verdict = at_first(was, now, limit)
-    if verdict == SUSPECT and now.p50_ms > GROSS * was.p50_ms:
-        return SLOWER
     if verdict != SUSPECT or is_on_cpu:
         return SUSPECT if verdict == UNKNOWN else verdict
     return SLOWER if _ratio(was, now) > limit else GOOD

@@ -83,9 +83,13 @@ class Change:
     @property
     def is_due(self) -> bool:
         """Whether there is anything to do."""
+        is_new = self._is_other_release or self._new_settings or self._is_new_model
+        return bool(is_new or self.before.unjudged)
+
+    @property
+    def _is_other_release(self) -> bool:
         wheels = self._options.wheelhouse
-        is_other = wheels is not None and version_of(wheels) != self.before.release
-        return bool(is_other or self._new_settings or self._is_new_model or self.before.unjudged)
+        return wheels is not None and version_of(wheels) != self.before.release
 
     def prepare(self) -> None:
         """Make all that is new, and let it prove itself, beside what runs.
@@ -129,7 +133,7 @@ class Change:
                        EDGEAGENT_READY_S=str(self._options.ready_s))  # fmt: skip
             if told.returncode:
                 raise WorseError(complaint(told))
-        else:
+        if not self._is_other_release:
             restart(self._options.ready_s)
 
     def judge(self) -> dict[str, Any]:
