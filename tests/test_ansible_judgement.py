@@ -32,7 +32,8 @@ def now(times: float, of_p90: float | None = None, n: int = ENOUGH) -> Looks:
     ("looks", "verdict"),
     [
         (now(1.0), GOOD),
-        (now(0.5), GOOD),
+        (now(0.9), GOOD),
+        (now(0.8), UNKNOWN),
         (now(1.14), GOOD),
         (now(1.16), SUSPECT),
         (now(1.0, of_p90=1.16), SUSPECT),
@@ -180,6 +181,12 @@ def test_where_nobody_passes_by_both_are_run_in_turns_on_the_cpu() -> None:
     assert asked.judge(Looks(), "usb:0") == "in turns"
     assert asked.questions == ["turns"]
     assert Asked().judge(Looks()) == "not judged"
+
+
+def test_a_device_that_had_more_to_do_before_is_timed_in_turns() -> None:
+    asked = Asked(turns=((20.0, 26.0), (30.0, 40.0)))
+    with pytest.raises(WorseError, match="at best"):
+        asked.judge(now(0.5))
 
 
 def test_an_older_release_that_cannot_be_asked_for_more_is_judged_by_what_it_said() -> None:
