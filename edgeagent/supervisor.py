@@ -35,8 +35,8 @@ from edgeagent.page import Page
 from edgeagent.page.telling import Feed
 from edgeagent.pauses import Pauses
 from edgeagent.pausing import Pausing
-from edgeagent.rounds import Parts, Rounds
 from edgeagent.reckoning import Reckoning
+from edgeagent.rounds import Parts, Rounds
 from edgeagent.settings import Change, changes, load
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog

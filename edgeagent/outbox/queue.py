@@ -236,6 +236,11 @@ class Outbox:
         return self._logs.bytes
 
     @property
+    def fullness(self) -> float:
+        """Which share of its room the fuller of the two logs takes."""
+        return self._logs.fullness(self._config)
+
+    @property
     def written_bytes(self) -> int:
         """What was written to the disk since the start, the file system's own not counted."""
         return self._ground.written_bytes
@@ -244,6 +249,11 @@ class Outbox:
     def lost(self) -> int:
         """How many events were given up or refused since the start, for whatever cause."""
         return self._logs.lost + self._voice.refused
+
+    @property
+    def refused(self) -> int:
+        """How many notices were refused since the start, for want of room."""
+        return self._voice.refused
 
     @property
     def fault(self) -> str:
