@@ -35,7 +35,7 @@ def of_clock(reading: ClockReading) -> State:
     why = "no time server has set the clock since the start: times are a guess"
     if reading.up_s < SYNC_S:
         return State("ok", "waiting", why)
-    cure = "timedatectl timesync-status, or chronyc tracking; let UDP port 123 out"
+    cure = "timedatectl timesync-status; let UDP port 123 out; for chrony or ntpd see docs/time.md"
     return State("warning", "unset", why, cure)
 
 
