@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from scripts.benches.fire.broker import Heard
 from scripts.benches.fire.proxy import Sent
@@ -105,6 +105,34 @@ def add_up(row: Row, stored: set[Id], taken: set[Id], named: set[Id], heard: Cou
     row.missing = len(stored - taken - named)
     row.broker_lost = len((stored & taken) - set(heard))
     row.twice = sum(heard.values()) - len(heard)
+
+
+class Keeper(Protocol):
+    """Who can look into the outbox of a device that has stopped."""
+
+    def last_stored(self, boots: Iterable[str]) -> tuple[dict[str, int], int]:
+        """Return the last seq stored in each of ``boots``, and how much waits."""
+        ...
+
+
+def stored(
+    keeper: Keeper, told: Iterable[dict[str, Any]], lasts: dict[str, int]
+) -> tuple[set[Id], int]:
+    """Return all that was ever put on the device, and how much of it still waits there.
+
+    Args:
+        keeper: the device, stopped.
+        told: all events heard of it.
+        lasts: the last seq of boots that no ``start`` tells of.
+    """
+    for fields in told:
+        if fields["k"] == "start":
+            boot, last, _ = fields["prev"]
+            lasts[boot] = max(last, lasts.get(boot, -1))
+            lasts.setdefault(fields["boot"], -1)
+    kept, depth = keeper.last_stored(lasts)
+    lasts = {boot: max(known, kept[boot]) for boot, known in lasts.items()}
+    return {(boot, seq) for boot, last in lasts.items() for seq in range(last + 1)}, depth
 
 
 def payloads(heard: Iterable[Heard], begin: str, kinds: tuple[str, ...] = ("",)) -> list[bytes]:

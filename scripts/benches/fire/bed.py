@@ -98,6 +98,21 @@ class Party:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
 
+    @property
+    def pid(self) -> int:
+        """Its process, 0 where it was not started."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def status(self) -> int | None:
+        """With what it ended by itself; None while it runs, or was stopped."""
+        return self._process.poll() if self._process else None
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def end(self, how: int = signal.SIGTERM) -> int:
         """Stop it; return its status, -1 where it had to be killed."""
         if self._process is None:
@@ -137,6 +152,8 @@ class Bed:
 
     def _store_old(self, count: int) -> None:
         """Fill the outbox as a boot before would have left it."""
+        if not count:
+            return
         clock = SystemClock()
         outbox = Outbox.open(self.folder / "state" / "outbox", OLD_BOOT, OutboxConfig(), print)
         for _ in range(count):

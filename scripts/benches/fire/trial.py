@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from docs.complete import Consumer
 from edgeagent.mqtt.backoff import SOUND_S
 from scripts.benches.fire import account
-from scripts.benches.fire.account import Id, Row
+from scripts.benches.fire.account import Row
 from scripts.benches.fire.bed import BACKLOG_PER_S, OLD_BOOT, WINDOW, Bed
 from scripts.benches.fire.broker import until
 from scripts.benches.fire.faults import FAULTS, Fault
@@ -76,7 +76,8 @@ def _ours(fault: Fault, bed: Bed, free_s: list[float], status: int) -> Row:
     sent = [s for s in bed.proxy.sent if s.topic.startswith(PREFIX) and not _is_word(s.topic)]
     heard = account.payloads(bed.ear.heard, PREFIX, EVENTS)
     taken = [s.payload for s in sent if s.taken]
-    stored, depth = _stored(bed, heard)
+    told = [json.loads(payload) for payload in heard]
+    stored, depth = account.stored(bed, told, {OLD_BOOT: bed.old - 1})
     named = account.gaps(taken)
     account.add_up(row, stored, set(account.ids(taken)), named, account.ids(heard))
     row.back_s = account.back_s(sent, free_s)
@@ -92,19 +93,6 @@ def _ours(fault: Fault, bed: Bed, free_s: list[float], status: int) -> Row:
     row.faults += [f"{depth} left in the outbox"] * (depth > 0)
     row.faults += [f"the agent ended with status {status}"] * (status != 0)
     return row
-
-
-def _stored(bed: Bed, heard: list[bytes]) -> tuple[set[Id], int]:
-    """Return all that was ever put on the device, and how much of it still waits there."""
-    lasts: dict[str, int] = {OLD_BOOT: bed.old - 1}
-    for fields in map(json.loads, heard):
-        if fields["k"] == "start":
-            boot, last, _ = fields["prev"]
-            lasts[boot] = max(last, lasts.get(boot, -1))
-            lasts.setdefault(fields["boot"], -1)
-    kept, depth = bed.last_stored(lasts)
-    lasts = {boot: max(known, kept[boot]) for boot, known in lasts.items()}
-    return {(boot, seq) for boot, last in lasts.items() for seq in range(last + 1)}, depth
 
 
 def _judged(fault: Fault, row: Row) -> list[str]:
