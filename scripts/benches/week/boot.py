@@ -1,8 +1,8 @@
 """Begins a command on a machine that has a life of its own: boot.py FOLDER COMMAND...
 
 Its monotonic clock is that of the kernel that FOLDER/uptime tells of (a time namespace), so that
-it starts near nought after each new kernel boot; its wall clock is set by what stands in
-FOLDER/clock ("+0", "+1d"), by libfaketime. The boot id is the namespace's, see `home.Card`.
+it starts near nought after each new kernel boot; its wall clock is as many seconds off as
+FOLDER/clock says (wall_clock.c). The boot id is the namespace's, see `home.Card`.
 """
 
 import ctypes
@@ -12,12 +12,6 @@ from pathlib import Path
 
 CLONE_NEWTIME = 0x80
 """linux/sched.h."""
-FAKETIME = "faketime/libfaketimeMT.so.1"
-
-
-def faketime() -> Path | None:
-    """Return Debian's library, None where it is not installed."""
-    return next(Path("/usr/lib").glob(f"*/{FAKETIME}"), None)
 
 
 def enter_kernel(offset_s: int) -> None:
@@ -38,17 +32,8 @@ def enter_kernel(offset_s: int) -> None:
 
 
 def clock_settings(folder: Path) -> dict[str, str]:
-    """Return what libfaketime is told: the wall clock alone, read again each second."""
-    library = faketime()
-    if library is None:
-        return {}
-    return {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-    }
+    """Return what makes the wall clock the folder's own, see wall_clock.c."""
+    return {"LD_PRELOAD": str(folder / "wall_clock.so"), "WEEK_CLOCK": str(folder / "clock")}
 
 
 def main() -> None:

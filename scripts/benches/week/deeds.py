@@ -10,6 +10,7 @@ from scripts.benches.fire.broker import FORGOTTEN, ROOMY
 from scripts.benches.fire.faults import LOCKED, SOUND
 from scripts.benches.week.home import Home
 
+DAY_S = 86400
 LOSSY = 0.6
 """Share of packets that a bad link loses: hardly anything gets through."""
 
@@ -82,7 +83,7 @@ DOINGS = {
         lambda home: home.card.free(),
         leaves=("disk_full", "disk_back"),
     ),
-    "clock": Doing(lambda home: home.set_clock("+1d"), lambda home: home.set_clock("+0")),
+    "clock": Doing(lambda home: home.set_clock(DAY_S), lambda home: home.set_clock(0)),
     "camera lost": Doing(_hidden, _shown, leaves=("camera_lost",)),
     "reload": Doing(lambda home: home.change_settings(), faults.nothing, leaves=("config_read",)),
 }

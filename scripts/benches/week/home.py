@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -98,7 +99,10 @@ class Home(Bed):
         self.clip = folder / "clip.mp4"
         make_clip(self.clip)
         self._kernel_folder = folder
-        self.set_clock("+0")
+        (folder / "clock").write_bytes(bytes(8))
+        source = Path(__file__).with_name("wall_clock.c")
+        flags = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
+        subprocess.run(["gcc", *flags, "-o", folder / "wall_clock.so", source, "-ldl"], check=True)
         self.new_kernel()
         super().__init__(folder, SOUND.format(folder=folder / "broker"), True, old=0)
 
@@ -122,9 +126,10 @@ class Home(Bed):
 
     # --- what happens to it
 
-    def set_clock(self, offset: str) -> None:
-        """Set the agent's wall clock, as libfaketime wants it said; felt within a second."""
-        (self._kernel_folder / "clock").write_text(f"{offset}\n")
+    def set_clock(self, off_s: int) -> None:
+        """Set the agent's wall clock wrong by so much, at once."""
+        with (self._kernel_folder / "clock").open("r+b") as file:
+            file.write(struct.pack("=q", off_s))
 
     def new_kernel(self) -> None:
         """From the next start of the agent on, be a machine that has just booted."""
