@@ -16,6 +16,7 @@ stay flat. Exits 1 when one is missed, 69 where the week cannot be made.
 import argparse
 import fcntl
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from scripts.benches.fire.broker import PROGRAM
 from scripts.benches.week import verdict
+from scripts.benches.week.apart import run_apart
 from scripts.benches.week.home import Home
 from scripts.benches.week.plan import plan
 from scripts.benches.week.week import live
@@ -99,26 +101,31 @@ def _keep(folder: Path, keep: Path | None) -> None:
             shutil.copy(file, keep)
 
 
-def main() -> int:
-    """Prove it."""
-    asked = options()
+def live_through(asked: argparse.Namespace) -> int:
+    """Prove it in a folder that goes with the proof."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if PROGRAM is None or shutil.which("gcc") is None:
-        print("scripts/proof-week: needs mosquitto and gcc", file=sys.stderr)
-        return 69
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     tidy(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=BEGINNING) as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        with claim(folder):
+            try:
+                return prove(asked, folder)
+            finally:
+                subprocess.run(["umount", "-l", folder / "home" / "state"], check=False)
+
+
+def main() -> int:
+    """Prove it, apart from everything else."""
+    asked = options()
+    if os.geteuid() or PROGRAM is None or shutil.which("gcc") is None:
+        print("scripts/proof-week: needs root, mosquitto and gcc", file=sys.stderr)
+        return 69
     try:
-        with tempfile.TemporaryDirectory(prefix=BEGINNING) as made:
-            folder = Path(made)
-            folder.chmod(0o755)
-            with claim(folder):
-                try:
-                    return prove(asked, folder)
-                finally:
-                    subprocess.run(["umount", "-l", folder / "home" / "state"], check=False)
-    except KeyboardInterrupt:
-        return 130
+        return run_apart(lambda: live_through(asked))
+    except OSError as error:
+        print(f"scripts/proof-week: {error}", file=sys.stderr)
+        return 69
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 def faults(evenings: Sequence[Pulse | None], life: Life | None) -> list[str]:
     """Return which bars the memory, the threads and the open files miss."""
     there = [pulse for pulse in evenings if pulse]
-    found = [f"the agent was not there on {len(evenings) - len(there)} evenings"]
-    found *= len(there) < len(evenings)
+    away = len(evenings) - len(there)
+    found = [f"the agent was not there on {away} evenings"] * (away > 0)
     for name in ("threads", "files"):
         counts = [getattr(pulse, name) for pulse in there]
         if counts and max(counts) > counts[0] + SPARE:
