@@ -12,6 +12,7 @@ from edgeagent.findings import Notice
 from edgeagent.outbox import Cursor, Disk, Letter, Outbox, SmallDisk
 from edgeagent.outbox.ledger import LEDGER_BYTES
 from edgeagent.outbox.ring import Ring
+from edgeagent.outbox.voice import CALM_S
 
 SMALL = OutboxConfig(max_bytes=LEDGER_BYTES + 16384, segment_bytes=1024, sync_s=5.0)
 WIDE = OutboxConfig(segment_bytes=1024, sync_s=5.0)
@@ -301,10 +302,27 @@ def test_a_full_disk_is_said_once_each_way_and_loses_nothing(tmp_path: Path) -> 
     disk.room_bytes = 1 << 20
     bench.clock.advance(2)
     bench.box.tick()
+    assert bench.box.fault
+    bench.clock.advance(CALM_S)
+    bench.box.tick()
     assert [(n.part, n.what) for n in bench.told] == [("disk", "full"), ("disk", "back")]
+    assert bench.box.fault == ""
     assert bench.box.put("object", b"later").seq == 10
     bench.next_boot("2-bbbbbbbb")
     assert [letter.seq for letter in drain(bench.box)] == list(range(11))
+
+
+def test_a_disk_that_takes_and_refuses_by_turns_is_full_once(tmp_path: Path) -> None:
+    disk = SmallDisk(64 + 79 * 3 + 20)
+    bench = Bench(tmp_path / "box", WIDE, disk)
+    for _ in range(5):
+        bench.put(10)
+        bench.clock.advance(2)
+        disk.room_bytes += 64 + 79 * 20
+        bench.box.tick()
+        bench.put(20)
+    assert bench.box.fault
+    assert [(n.part, n.what) for n in bench.told] == [("disk", "full")]
 
 
 def test_events_are_sent_from_memory_while_the_disk_is_full(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ class Outbox:
         """
         with self._lock:
             put = self._put(kind, record)
-            self._voice.hear_disk(self._logs.refusal)
+            self._voice.hear_disk(self._logs.refusal, self._clock.mono_s())
         self._tell_news()
         self._on_put()
         return put
@@ -279,7 +279,7 @@ class Outbox:
     def _try_again(self, now_s: float) -> None:
         with self._lock:
             count = self._logs.recover(self._seq, self._config, now_s)
-            self._voice.hear_disk(self._logs.refusal, count)
+            self._voice.hear_disk(self._logs.refusal, now_s, count)
             if self._logs.notices.has_room(_GAP_BYTES, self._config, _RESERVE):
                 self._voice.hear_room()
             if self._ground.hot is not None and self._hearth.spill(now_s, self._config.hot_s):

@@ -254,7 +254,7 @@ def test_a_full_disk_is_said_and_events_go_on_until_it_has_room_again(
     before = len(ear.said("/evt/yard"))
     assert until(lambda: len(ear.said("/evt/yard")) > before + 1)
     filler.unlink()
-    assert until(lambda: "disk_back" in [m["k"] for m in ear.said("/sys")], 20)
+    assert until(lambda: "disk_back" in [m["k"] for m in ear.said("/sys")], 40)
     assert agent.end() == 0
     seqs = sorted(m["seq"] for m in events(ear))
     assert seqs == list(range(len(seqs)))
