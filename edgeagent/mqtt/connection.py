@@ -247,3 +247,10 @@ class Connection:
         self._client.disconnect()
         if self._thread is not None:
             self._thread.join(STOP_S)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Have the client end with us: in a circle, its sockets are open until one is collected."""
+        client = self._client
+        client.on_connect = client.on_connect_fail = client.on_disconnect = None
+        client.on_publish = client.on_log = client.on_message = client.on_subscribe = None
