@@ -81,7 +81,8 @@ DOINGS = {
     "disk full": Doing(
         lambda home: home.card.fill(),
         lambda home: home.card.free(),
-        leaves=("disk_full", "disk_back"),
+        # Not disk_back: it is said after a while, and an agent may be killed before.
+        leaves=("disk_full",),
     ),
     "clock": Doing(lambda home: home.set_clock(DAY_S), lambda home: home.set_clock(0)),
     "camera lost": Doing(_hidden, _shown, leaves=("camera_lost",)),
