@@ -16,7 +16,7 @@ from scripts.benches.week.home import Home
 from scripts.benches.week.ledger import Books
 from scripts.benches.week.plan import EVENING_SHARE, Day
 from scripts.benches.week.pulse import Life
-from scripts.benches.week.week import Facts
+from scripts.benches.week.week import KILLS, Facts
 
 PREFIX = "edge/v1/home/pi/"
 EVENTS = ("/evt/", "/vec/", "/sys")
@@ -128,7 +128,7 @@ def judge(home: Home, week: list[Day], facts: Facts) -> Verdict:
     days = ours.days(facts.ends_s)
     faults = [
         *_account_faults(ours, days, told),
-        *_keeping_faults(ours, facts),
+        *_keeping_faults(ours, facts, week),
         *_unfelt(week, told),
         *_silent(home, week, facts, ours),
         *_life_faults(facts, left),
@@ -179,9 +179,11 @@ def _account_faults(
     return [what for what, is_met in bars.items() if not is_met]
 
 
-def _keeping_faults(books: Books, facts: Facts) -> list[str]:
+def _keeping_faults(books: Books, facts: Facts, week: Iterable[Day]) -> list[str]:
     """Return where more waited when the agent was killed than was accounted for afterwards."""
-    found = []
+    kills = sum(deed.name.startswith(KILLS) for day in week for deed in day.deeds)
+    unasked = kills - len(facts.kept)
+    found = [f"before {unasked} kills the agent did not answer"] * (unasked > 0)
     for at_s, pending in facts.kept:
         came = books.waiting(at_s)
         if came < pending - SLACK:
