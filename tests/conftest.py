@@ -1,5 +1,6 @@
 """Nothing is skipped in silence: a skip whose reason is not in skips.txt fails the run."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,8 @@ class Skips:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that runs this in the background has it ignored, and every child inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Skips(), "skips")
 
 
