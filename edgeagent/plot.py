@@ -1,9 +1,9 @@
-"""Draws what the gate thought of a clip (cells, never the picture itself), and how long looks took.
+"""Draws what the gate thought of a clip (cells, never pictures), looks' times, and a model's worth.
 
 Needs matplotlib (the extra ``plot``), which is imported here and nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,16 @@ class Times:
     """In the order in which they were measured."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Figures between 0 and 1, each with an interval, of several things side by side."""
+
+    title: str
+    names: Sequence[str]
+    figures: Mapping[str, Sequence[tuple[float, float, float]]]
+    """Metric to value, low and high end for each of the names."""
+
+
 def draw(sheet: Sheet, file: Path) -> None:
     """Write ``sheet`` as a PNG.
 
@@ -77,6 +87,26 @@ def draw_times(times: Times, file: Path) -> None:
         places["S"].axvline(at_ms, lw=0.8, color="0.5")
         places["S"].text(at_ms, 0.02, f" p{100 * share:.0f} {at_ms:.2f} ms", fontsize="small")
     places["S"].set(xlabel="ms", ylabel="share that took no longer", ylim=(0, 1))
+    _write(figure, file)
+
+
+def draw_spans(spans: Spans, file: Path) -> None:
+    """Write ``spans`` as a PNG: a panel for each metric, a line for each name.
+
+    Raises:
+        UsageError: matplotlib is not installed, or the file cannot be written.
+    """
+    figure = _figure(spans.title)
+    panels = figure.subplots(1, len(spans.figures), sharey=True, squeeze=False)[0]
+    places = np.arange(len(spans.names))
+    for axes, (metric, each) in zip(panels, spans.figures.items(), strict=True):
+        values, lows, highs = np.asarray(each, np.float64).T
+        axes.hlines(places, lows, highs, lw=6, alpha=0.3)
+        axes.plot(values, places, "o", ms=5)
+        axes.set(title=metric, xlim=(0, 1.02))
+        axes.grid(axis="x", lw=0.4)
+    panels[0].set_yticks(places, spans.names)
+    panels[0].invert_yaxis()
     _write(figure, file)
 
 

@@ -36,6 +36,7 @@ _shtab_edgeagent_models_commands() {
     add:'make a bundle of a .tflite file; what it is, is found out'
     build:'make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js'
     catalogue:'list what can be pulled'
+    eval:'measure a model on pictures of which it is known what is in them'
     pull:'fetch a model of the catalogue, verify it, and make a bundle of it'
   )
   _describe 'edgeagent models commands' _commands
@@ -194,6 +195,30 @@ _shtab_edgeagent_models_catalogue_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_catalogue_defaults_added=0
+
+_shtab_edgeagent_models_eval_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--csv[what is in them\: file,label,left,top,right,bottom and any columns, in pixels\; or MOT\'s rows frame,id,left,top,width,height]:FILE:"
+  "--label[what MOT\'s rows are of]:label:"
+  "--identity[the label is which one it is (the column id)\: for models that make vectors]"
+  "--every[only each N-th frame of a clip]:N:"
+  "--known-only[leave out what the model has no label for]"
+  "*--slice[class, size, or a column\; A,B crosses two\; may be given often]:COLUMN:"
+  "--device[what runs it]:device:(cpu usb usb:0 usb:1 pci pci:0 pci:1)"
+  "--float[a float .tflite in the place of the bundle\'s]:FILE:"
+  "--library[libedgetpu\; default\: as in the settings]:library:"
+  "--config[settings file, for \[model\]\; default\: the defaults]:config:"
+  "--against[the last good report]:REPORT.json:"
+  "--max-worse[status 1 if a figure of any slice is worse by more\; 0 to 1]:X:"
+  "--report[write it there as well]:FILE.json:"
+  "--json[print the report as JSON]"
+  "--plot[draw it (extra\: plot)]:FILE.png:"
+  ":by name, or a folder with a slash:"
+  ":a folder with one for each class, COCO\'s .json, a .csv\; or pictures, or a clip, with --csv:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_eval_defaults_added=0
 
 _shtab_edgeagent_models_pull_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -391,6 +416,7 @@ _shtab_edgeagent_models() {
         add) _arguments -C -s $_shtab_edgeagent_models_add_options ;;
         build) _arguments -C -s $_shtab_edgeagent_models_build_options ;;
         catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
+        eval) _arguments -C -s $_shtab_edgeagent_models_eval_options ;;
         pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
       esac
   esac
