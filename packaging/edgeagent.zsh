@@ -34,8 +34,10 @@ _shtab_edgeagent_commands() {
 _shtab_edgeagent_models_commands() {
   local _commands=(
     add:'make a bundle of a .tflite file; what it is, is found out'
+    add-compiled:'add a file to a bundle that was compiled elsewhere, with its compiler'"'"'s log'
     build:'make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js'
     catalogue:'list what can be pulled'
+    compile:'compile a bundle'"'"'s model for the Edge TPU and add the file to the bundle'
     eval:'measure a model on pictures of which it is known what is in them'
     pull:'fetch a model of the catalogue, verify it, and make a bundle of it'
   )
@@ -166,6 +168,19 @@ _shtab_edgeagent_models_add_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_add_defaults_added=0
 
+_shtab_edgeagent_models_add_compiled_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--into[where it is to stand\; default\: where it is]:FOLDER:"
+  "--config[settings file, for where bundles are]:config:"
+  "--replace[in the place of a compiled file that is there]"
+  "--log[what it printed\; default\: FILE.log beside it]:FILE:"
+  ":by name, or a folder with a slash:"
+  ":what edgetpu_compiler made:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_add_compiled_defaults_added=0
+
 _shtab_edgeagent_models_build_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--recipe[make a model that ships anew, to the same bytes]:NAME:"
@@ -195,6 +210,19 @@ _shtab_edgeagent_models_catalogue_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_catalogue_defaults_added=0
+
+_shtab_edgeagent_models_compile_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--into[where it is to stand\; default\: where it is]:FOLDER:"
+  "--config[settings file, for where bundles are]:config:"
+  "--replace[in the place of a compiled file that is there]"
+  "--compiler[edgetpu_compiler\; default\: on the PATH]:FILE:"
+  "--limit[longest it may take, in seconds]:S:"
+  ":by name, or a folder with a slash:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_compile_defaults_added=0
 
 _shtab_edgeagent_models_eval_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -414,8 +442,10 @@ _shtab_edgeagent_models() {
       curcontext="${curcontext%:*:*}:_shtab_edgeagent_models-$line[1]:"
       case $line[1] in
         add) _arguments -C -s $_shtab_edgeagent_models_add_options ;;
+        add-compiled) _arguments -C -s $_shtab_edgeagent_models_add_compiled_options ;;
         build) _arguments -C -s $_shtab_edgeagent_models_build_options ;;
         catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
+        compile) _arguments -C -s $_shtab_edgeagent_models_compile_options ;;
         eval) _arguments -C -s $_shtab_edgeagent_models_eval_options ;;
         pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
       esac

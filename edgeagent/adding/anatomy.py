@@ -65,6 +65,8 @@ class Anatomy:
     operators: tuple[Operator, ...]
     shapes: tuple[tuple[int, ...], ...]
     """Of every tensor in the file, by index."""
+    dtypes: tuple[str, ...] = ()
+    """Likewise."""
 
     @property
     def compiled(self) -> bool:
@@ -131,6 +133,7 @@ def _anatomy(path: Path, data: bytes) -> Anatomy:
         tuple(_ports(graphs[0].numbers(2, "i", _MOST_PORTS), tensors)),
         tuple(_operators(graphs[0], codes)),
         tuple(tensor.numbers(0, "i", _MOST_AXES) for tensor in tensors),
+        tuple(_dtype(tensor) for tensor in tensors),
     )
 
 
@@ -171,11 +174,14 @@ def _port(tensor: Table, index: int, name: str) -> Port:
     shape = tensor.numbers(0, "i", _MOST_AXES)
     signature = tensor.numbers(7, "i", _MOST_AXES)
     scale, zero_point = _quantisation(tensor.table(4))
-    kind = tensor.number(1, "b", 0)
-    dtype = DTYPES[kind] if 0 <= kind < len(DTYPES) else f"type {kind}"
-    spec = TensorSpec(name, shape, dtype, scale, zero_point)
+    spec = TensorSpec(name, shape, _dtype(tensor), scale, zero_point)
     # A batch left open is run as the one picture that its shape says.
     return Port(spec, index, dynamic=min((*shape, *signature[1:], 1)) < 1)
+
+
+def _dtype(tensor: Table) -> str:
+    kind = tensor.number(1, "b", 0)
+    return DTYPES[kind] if 0 <= kind < len(DTYPES) else f"type {kind}"
 
 
 def _quantisation(table: Table | None) -> tuple[float, int]:

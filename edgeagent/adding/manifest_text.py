@@ -39,7 +39,7 @@ class ManifestText:
         if self.params != Params():
             yield from ("", "[params]", *_params(self.params))
         for device, file in self.files.items():
-            yield from _file(f"files.{device}", file)
+            yield from file_lines(f"files.{device}", file)
 
 
 def _params(params: Params) -> Iterator[str]:
@@ -49,7 +49,8 @@ def _params(params: Params) -> Iterator[str]:
             yield f"{field.name} = {_value(value)}"
 
 
-def _file(where: str, file: FileText) -> Iterator[str]:
+def file_lines(where: str, file: FileText) -> Iterator[str]:
+    """Yield the tables of one file, ``where`` being ``files.cpu`` or ``files.edgetpu``."""
     yield from ("", f"[{where}]", f"path = {_value(file.path)}")
     yield f"size_bytes = {file.size_bytes}"
     yield f"sha256 = {_value(file.sha256)}"

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from edgeagent.cli import models_add, models_build, models_eval, models_pull
+from edgeagent.cli import models_add, models_build, models_compile, models_eval, models_pull
 from edgeagent.errors import BundleError
 from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
 
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models_pull.add_arguments(ways)
     models_add.add_arguments(ways)
     models_build.add_arguments(ways)
+    models_compile.add_arguments(ways)
     models_eval.add_arguments(ways)
 
 
