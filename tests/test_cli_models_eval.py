@@ -98,12 +98,17 @@ def test_what_is_broken_is_all_named_and_nothing_is_written(
     for name in ("a.jpg", "b.png"):
         (tmp_path / name).write_bytes(b"no picture")
     rows = tmp_path / "t.csv"
-    rows.write_text("file,label,left,top,right,bottom\na.jpg,cat,1,1,9,9\nb.png,cat,1,1,9,9\n")
+    box = "1,1,9,9"
+    rows.write_text(
+        f"file,label,left,top,right,bottom\na.jpg,cat,{box}\nb.png,cta,{box}\nc.png,cat,{box}\n"
+    )
     out = tmp_path / "r.json"
     assert measured("coco16-320", rows, "--report", out) == 64
     told = capsys.readouterr().err
     assert "a.jpg: is no picture" in told
     assert "b.png: is no picture" in told
+    assert "c.png: no such file" in told
+    assert "label 'cta': the model has none; did you mean 'cat'?" in told
     assert not out.exists()
 
 

@@ -109,9 +109,10 @@ def _measured(options: argparse.Namespace) -> Any:  # noqa: ANN401
     known = read_truth(options.data, options.csv, options.label, options.every)
     if options.identity:
         known = truth.by_identity(known)
-    known = truth.fitting(known, bundle.labels, bundle.task, options.known_only)
+    known = truth.fitting(
+        known, bundle.labels, bundle.task, options.known_only, asking.broken(known)
+    )
     parts = slices(known, options.slice)
-    asking.check_readable(known)
     engine = _engine(options, config, bundle)
     try:
         with Shown("pictures") as progress:

@@ -28,6 +28,8 @@ and those below it change its third digit."""
 TOP = 5
 """Labels that a classifier is asked for."""
 
+_BROKEN = "is no picture that can be decoded"
+
 Progress = Callable[[float, float], None]
 
 
@@ -53,15 +55,10 @@ class Answers:
     """``[rows, values]``, dequantised."""
 
 
-def check_readable(truth: Truth) -> None:
-    """Decode every still once, before hours of work are begun.
-
-    Raises:
-        UsageError: with every one that is broken.
-    """
-    broken = [shot.path for shot in truth.shots if shot.frame < 0 and _still(shot) is None]
-    if broken:
-        raise UsageError("\n".join(f"{path}: is no picture that can be decoded" for path in broken))
+def broken(truth: Truth) -> list[str]:
+    """Return which stills cannot be decoded, before hours of work are begun."""
+    stills = (shot for shot in truth.shots if shot.frame < 0 and shot.path.is_file())
+    return [f"{shot.path}: {_BROKEN}" for shot in stills if _still(shot) is None]
 
 
 def ask(engine: Engine, truth: Truth, tell: Progress) -> Answers:
@@ -94,15 +91,9 @@ class _Asked:
     def shot(self, number: int, rows: Sequence[int], picture: Picture) -> None:
         """Ask about one picture, or about each thing in it."""
         if self._engine.bundle.task == "detect":
-            width_px, height_px = picture.size_px
-            for one in self._said(picture, WHOLE, LEAST_SCORE):
-                if isinstance(one, Detection):
-                    box = one.box
-                    corners = (
-                        box.left * width_px, box.top * height_px,
-                        box.right * width_px, box.bottom * height_px,
-                    )  # fmt: skip
-                    self._boxes.append(Seen(number, one.name, one.score, corners))
+            found = self._said(picture, WHOLE, LEAST_SCORE)
+            self._boxes += [_seen(number, one, picture.size_px)
+                            for one in found if isinstance(one, Detection)]  # fmt: skip
             return
         for place in rows:
             region = self._region(self._truth.rows[place], picture)
@@ -144,6 +135,14 @@ class _Asked:
         return unfit.findings(found)
 
 
+def _seen(shot: int, one: Detection, size_px: tuple[int, int]) -> Seen:
+    (width_px, height_px), box = size_px, one.box
+    corners = (
+        box.left * width_px, box.top * height_px, box.right * width_px, box.bottom * height_px,
+    )  # fmt: skip
+    return Seen(shot, one.name, one.score, corners)
+
+
 def _reals(one: Embedding) -> NDArray[np.float32]:
     values = np.frombuffer(one.values, one.dtype)
     return TensorSpec("", values.shape, one.dtype, one.scale, one.zero_point).dequantise(values)
@@ -158,7 +157,7 @@ def _pictures(truth: Truth) -> Iterator[tuple[int, Picture]]:
             continue
         picture = _still(shot)
         if picture is None:
-            raise UsageError(f"{shot.path}: is no picture that can be decoded")
+            raise UsageError(f"{shot.path}: {_BROKEN}")
         yield number, picture
     for clip, wanted in clips.items():
         yield from _of_clip(clip, wanted)

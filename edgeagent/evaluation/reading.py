@@ -13,8 +13,8 @@ from edgeagent.sources.images import SUFFIXES
 CORNERS = ("left", "top", "right", "bottom")
 
 FRAMES_A_UNIT = 25
-"""So many neighbours of a clip count as one in a bootstrap: two and a half seconds at 10 a second,
-in which most of what is seen stays."""
+"""So many neighbours of a clip count as one in a bootstrap: two and a half seconds at 10 frames a
+second, in which most of what is seen stays."""
 
 
 def read_truth(data: Path, table: Path | None, label: str = "person", every: int = 1) -> Truth:
@@ -26,8 +26,11 @@ def read_truth(data: Path, table: Path | None, label: str = "person", every: int
         label: what MOT's rows are of, which do not say it.
         every: only each so many-th frame of a clip.
 
+    Returns:
+        What is known; `Truth.faults` says all that is wrong in it.
+
     Raises:
-        UsageError: with all that is missing, broken or unknown.
+        UsageError: there is no such file, or it is of another kind.
     """
     if not data.exists():
         raise UsageError(f"{data}: no such file or folder; give the pictures")
@@ -124,30 +127,43 @@ def from_mot(data: Path, table: Path, label: str, every: int) -> Truth:
     """Read rows of frame, id, left, top, width and height, frames from 1, as MOTChallenge has them.
 
     Where ids are given they are the column ``id``: which one it is, for models that make vectors.
+    A row whose seventh number is 0 is one that MOTChallenge's own ground truth leaves out of the
+    count: neither asked for nor held against the model.
     """
     gathering = Gathering(str(table))
     stills = stills_in(data) if data.is_dir() else []
     last = 0
     for line, values in enumerate(csv.reader(table.read_text().splitlines()), 1):
-        numbers = [_number(value) for value in values[:6]]
-        if len(numbers) < 6 or None in numbers:
-            gathering.fault(f"{table}:{line}: is not frame,id,left,top,width,height")
-            continue
-        frame, ident, left, top, width, height = (value or 0.0 for value in numbers)
-        last = max(last, int(frame))
-        if (int(frame) - 1) % every:
-            continue
-        if data.is_dir() and not 1 <= frame <= len(stills):
-            gathering.fault(f"{table}:{line}: frame {frame:g} of {len(stills)} stills in {data}")
-            continue
-        box = (left, top, left + width, top + height)
-        shot = gathering.shot(_mot_shot(data, stills, int(frame) - 1))
-        columns = {"id": f"{ident:.0f}"} if ident > 0 else {}
-        gathering.row(Row(shot, label, box, box_area(box), False, columns), f"{table}:{line}")
-    for number in range(0, last, every):
-        if not data.is_dir() or number < len(stills):
-            gathering.shot(_mot_shot(data, stills, number))
+        where = f"{table}:{line}"
+        told = _mot_numbers(values)
+        number = int(told[0]) - 1 if told else -1
+        if told is None or number < 0:
+            gathering.fault(f"{where}: is not frame,id,left,top,width,height, frames from 1")
+        elif data.is_dir() and number >= len(stills):
+            gathering.fault(f"{where}: frame {number + 1} of {len(stills)} stills in {data}")
+        else:
+            last = max(last, number)
+            if number % every == 0:
+                place = gathering.shot(_mot_shot(data, stills, number))
+                gathering.row(_mot_row(place, label, told), where)
+    # Frames of which nothing is said are known to be empty.
+    for number in range(0, last + 1, every):
+        gathering.shot(_mot_shot(data, stills, number))
     return gathering.done()
+
+
+def _mot_numbers(values: Sequence[str]) -> list[float] | None:
+    """Return the first six, and the seventh or -1; None: they are no numbers."""
+    numbers = [_number(value) for value in [*values[:7], "-1"][:7]]
+    known = [number for number in numbers if number is not None]
+    return known if len(values) >= 6 and len(known) == 7 else None
+
+
+def _mot_row(shot: int, label: str, told: Sequence[float]) -> Row:
+    _, ident, left, top, width, height, counts = told
+    box = (left, top, left + width, top + height)
+    columns = {"id": f"{ident:.0f}"} if ident > 0 else {}
+    return Row(shot, label, box, box_area(box), counts == 0, columns)
 
 
 def _mot_shot(data: Path, stills: Sequence[Path], number: int) -> Shot:

@@ -1,11 +1,11 @@
 """What is known to be in the pictures, from whatever file says so; all that is wrong at once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from edgeagent.errors import UsageError
-from edgeagent.manifest import did_you_mean
 
 Corners = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the picture."""
@@ -60,6 +60,8 @@ class Truth:
 
     shots: tuple[Shot, ...]
     rows: tuple[Row, ...]
+    faults: tuple[str, ...] = ()
+    """What is wrong with it; `fitting` refuses it."""
 
 
 class Gathering:
@@ -96,16 +98,10 @@ class Gathering:
         self._faults.append(text)
 
     def done(self) -> Truth:
-        """Return all that was read.
-
-        Raises:
-            UsageError: with every fault, one a line.
-        """
+        """Return all that was read, and all that is wrong with it."""
         if not self._shots and not self._faults:
             self.fault(f"{self._what}: there is no picture in it")
-        if self._faults:
-            raise UsageError("\n".join(dict.fromkeys(self._faults)))
-        return Truth(tuple(self._shots), tuple(self._rows))
+        return Truth(tuple(self._shots), tuple(self._rows), tuple(dict.fromkeys(self._faults)))
 
 
 def box_area(box_px: Corners) -> float:
@@ -113,7 +109,9 @@ def box_area(box_px: Corners) -> float:
     return (box_px[2] - box_px[0]) * (box_px[3] - box_px[1])
 
 
-def fitting(truth: Truth, labels: Collection[str], task: str, known_only: bool) -> Truth:
+def fitting(
+    truth: Truth, labels: Sequence[str], task: str, known_only: bool, broken: Sequence[str] = ()
+) -> Truth:
     """Return ``truth`` as a model can be asked about it.
 
     Args:
@@ -121,19 +119,18 @@ def fitting(truth: Truth, labels: Collection[str], task: str, known_only: bool) 
         labels: what the model knows; where it makes vectors, any will do.
         task: the model's.
         known_only: leave out what the model has no label for, instead of refusing it.
+        broken: what is wrong with the pictures themselves.
 
     Raises:
-        UsageError: labels that the model does not know, things without a box for a detector.
+        UsageError: with every fault there is, one a line: of the file that says what is known, of
+            the pictures, labels that the model does not know, things without a box for a detector.
     """
-    faults: list[str] = []
-    rows = truth.rows
-    if task != "embed":
-        unknown = sorted({row.label for row in rows} - set(labels))
-        rows = tuple(row for row in rows if row.label in labels)
-        if unknown and not known_only:
-            faults += [f"label {one!r}: the model has none{did_you_mean(one, labels)}"
-                       for one in unknown]  # fmt: skip
-            faults.append("give --known-only to leave out what the model does not know")
+    unknown = sorted({row.label for row in truth.rows} - set(labels)) if task != "embed" else []
+    rows = tuple(row for row in truth.rows if row.label not in unknown)
+    faults = [*truth.faults, *broken]
+    if unknown and not known_only:
+        faults += [f"label {one!r}: the model has none{_near(one, labels)}" for one in unknown]
+        faults.append("give --known-only to leave out what the model does not know")
     if task == "detect":
         boxless = sorted({truth.shots[row.shot].name for row in rows if row.box_px is None})
         faults += [f"{name}: a detector is judged by boxes, and it has none" for name in boxless]
@@ -141,7 +138,13 @@ def fitting(truth: Truth, labels: Collection[str], task: str, known_only: bool) 
         faults.append("nothing that the model knows is in the pictures: there is nothing to judge")
     if faults:
         raise UsageError("\n".join(faults))
-    return Truth(truth.shots, rows)
+    return replace(truth, rows=rows)
+
+
+def _near(word: str, labels: Sequence[str]) -> str:
+    # Not all there are, as for settings: a model may know a thousand.
+    near = get_close_matches(word, labels, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def by_identity(truth: Truth) -> Truth:
@@ -160,4 +163,4 @@ def by_identity(truth: Truth) -> Truth:
     )
     if not rows:
         raise UsageError("--identity: no row has an id; give a column id, or MOT's second")
-    return Truth(truth.shots, rows)
+    return replace(truth, rows=rows)
