@@ -173,3 +173,13 @@ def test_nothing_of_tensorflow_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_without_the_extra_it_says_what_to_install(table: Path) -> None:
+    code = (
+        "import sys; sys.modules['pycocotools'] = None; from edgeagent.cli import main; "
+        f"sys.exit(main(['models', 'eval', 'coco16-320', {str(table)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 64
+    assert "pip install 'edgeagent[eval]'" in done.stderr

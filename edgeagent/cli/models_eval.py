@@ -50,6 +50,12 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
         "--slice", action="append", default=[], metavar="COLUMN",
         help="class, size, or a column; A,B crosses two; may be given often",
     )  # fmt: skip
+    _add_ways(parser)
+    parser.set_defaults(go=run)
+
+
+def _add_ways(parser: argparse.ArgumentParser) -> None:
+    """Say what runs it, what it is held against, and where that is told."""
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="what runs it")
     parser.add_argument(
         "--float", type=Path, metavar="FILE", help="a float .tflite in the place of the bundle's"
@@ -66,7 +72,6 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write it there as well")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw it (extra: plot)")
-    parser.set_defaults(go=run)
 
 
 def run(options: argparse.Namespace) -> int:

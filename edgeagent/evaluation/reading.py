@@ -16,6 +16,9 @@ FRAMES_A_UNIT = 25
 """So many neighbours of a clip count as one in a bootstrap: two and a half seconds at 10 frames a
 second, in which most of what is seen stays."""
 
+MOST_FRAMES = 1_000_000
+"""Of a clip: eleven hours at 25 a second."""
+
 
 def read_truth(data: Path, table: Path | None, label: str = "person", every: int = 1) -> Truth:
     """Read what is known of the pictures in ``data``.
@@ -139,8 +142,11 @@ def from_mot(data: Path, table: Path, label: str, every: int) -> Truth:
         number = int(told[0]) - 1 if told else -1
         if told is None or number < 0:
             gathering.fault(f"{where}: is not frame,id,left,top,width,height, frames from 1")
-        elif data.is_dir() and number >= len(stills):
-            gathering.fault(f"{where}: frame {number + 1} of {len(stills)} stills in {data}")
+        elif number >= (len(stills) if data.is_dir() else MOST_FRAMES):
+            there = (
+                f"{len(stills)} stills in {data}" if data.is_dir() else f"at most {MOST_FRAMES:,}"
+            )
+            gathering.fault(f"{where}: frame {number + 1} of {there}")
         else:
             last = max(last, number)
             if number % every == 0:
