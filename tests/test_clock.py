@@ -96,6 +96,10 @@ READERS = {
     "tls.py": "the date in a message",
     "adding/placing.py": "how old a forgotten file is, by hand",
     "bench/found.py": "when a measurement was made, by hand",
+    "bench/live.py": "the same, of the running agent",
+    "cli/doctor.py": "when somebody looked, by hand",
+    "cli/watch.py": "what time it is for who watches",
+    "doctor/broker.py": "how many days a certificate has left, by hand",
 }
 
 

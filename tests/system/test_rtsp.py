@@ -168,7 +168,8 @@ def test_the_password_is_printed_nowhere(
 ) -> None:
     camera = cameras(login=f"eve:{SECRET}")
     caplog.set_level(logging.DEBUG)
-    source = open_source(config(camera.url("yard", "eve")), SystemClock(), password=SECRET)
+    patient = config(camera.url("yard", "eve"), stall_s=30.0)
+    source = open_source(patient, SystemClock(), password=SECRET)
     frames = source.frames()
     assert next(frames).seq >= 0
     camera.kill()
