@@ -71,6 +71,8 @@ class OutboxModel(RuleBasedStateMachine):
         self.named: set[Key] = set()
         self.heard: set[Key] = set()
         """Named by gaps that were acknowledged: the broker's side knows."""
+        self.refused: set[Key] = set()
+        """Given up: not they are to come, but a gap that names them."""
         self.damaged: set[Key] = set()
         self.excused: set[Key] = set()
         self.start({}, {})
@@ -171,7 +173,7 @@ class OutboxModel(RuleBasedStateMachine):
         self.the_disk_is_well()
         self.box.close()
         image = self.the_disk_so_far().whole()
-        assert not keys_in(self.the_memory()) & (self.stored.keys() - self.acked)
+        assert not keys_in(self.the_memory()) & (self.stored.keys() - self.acked - self.refused)
         self.end(image, {})
 
     # --- those who put, and the one who sends
@@ -246,6 +248,7 @@ class OutboxModel(RuleBasedStateMachine):
     def refuse(self) -> None:
         letter = self.in_flight.pop()
         if letter.kind != "gap":
+            self.refused.add((letter.boot, letter.seq))
             self.box.refuse(letter)
 
     @rule()

@@ -38,6 +38,9 @@ class Ground:
     gone: list[Segment] = field(default_factory=list)
     """Their files were deleted since the folder was synced: a power cut may bring them back, and
     the ledger must then still say that they are done."""
+    is_behind: bool = False
+    """Only the ledger in memory knows what became of some files: that on the disk is to be kept
+    before any of them goes, or a power cut would leave neither them nor what is to be said."""
     written_bytes: int = 0
     """What was written to ``folder`` since the start."""
 
@@ -48,7 +51,7 @@ class Ground:
 
     def let_go(self, segment: Segment) -> None:
         """Delete a segment's file, after the ledger was kept if some of it is lost."""
-        if segment.has_losses:
+        if segment.has_losses or (self.is_behind and not segment.is_hot):
             self.doomed.append(segment)
             self.delete_doomed()
         else:
@@ -76,6 +79,7 @@ class Ground:
         """Delete what could not be deleted yet, if the ledger can be kept."""
         if not self.doomed or not self.keep():
             return
+        self.is_behind = False
         doomed, self.doomed = self.doomed, []
         for segment in doomed:
             self.delete(segment)

@@ -66,6 +66,7 @@ class Outbox:
         account = self._keeper.account
         number = max([account.number, *(segment.number for segment in found.all)]) + 1
         self._ground = Ground(folder, hot, boot, disk, number)
+        self._ground.is_behind = self._keeper.is_account_new and hot is not None
         self._aside = Aside(folder, found, account, disk)
         self._logs = Logs(self._ground, found.segments, account, clock.mono_s())
         self._hearth = Hearth(self._logs.events, self._ground)
