@@ -1,6 +1,7 @@
 """Builds the simulator's libraries, once for each version of their sources."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def _built(folder: Path, name: str) -> Path:
     if not library.exists():
         assert COMPILER is not None, "needs g++: sudo apt install g++"
         folder.mkdir(parents=True, exist_ok=True)
-        made = folder / f"{name}.new"
+        made = folder / f"{name}.{os.getpid()}.new"
         command = [COMPILER, *_FLAGS, "-o", str(made), str(SOURCES / f"{name}.cc"), "-ldl"]
         subprocess.run(command, check=True)
         made.replace(library)
