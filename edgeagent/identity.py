@@ -95,7 +95,7 @@ def _read(folder: Path) -> _Kept | None:
         return msgspec.json.decode(path.read_bytes(), type=_Kept)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError) as error:
         _log.warning("%s cannot be read, boots are counted from 1 again: %s", path, error)
         return None
 
@@ -114,7 +114,7 @@ def client_id(folder: Path, machine_id: Path = _MACHINE_ID) -> str:
     """
     try:
         secret = machine_id.read_text().strip()
-    except OSError:
+    except (OSError, ValueError):
         secret = ""
     secret = secret or _own_id(folder)
     return hmac.new(secret.encode(), b"edgeagent", hashlib.sha256).hexdigest()[:16]
@@ -126,7 +126,7 @@ def _own_id(folder: Path) -> str:
         kept = path.read_text().strip()
         if kept:
             return kept
-    except OSError:
+    except (OSError, ValueError):
         pass
     fresh = secrets.token_hex(16)
     try:

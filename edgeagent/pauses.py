@@ -76,7 +76,7 @@ class Pauses:
             self._all = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Pause])
         except FileNotFoundError:
             return
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError) as error:
             _log.warning("%s cannot be read, so that every camera rests: %s", self._path, error)
             why = f"because {self._path.name} cannot be read"
             self._all = {camera: Pause("local", why) for camera in cameras}

@@ -98,6 +98,6 @@ def _read(path: Path) -> dict[str, int]:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, int])
     except FileNotFoundError:
         return {}
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError) as error:
         _log.warning("%s cannot be read: %s", path, error)
         return {}

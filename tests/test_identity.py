@@ -1,6 +1,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from edgeagent.identity import begin_boot, client_id
 
 
@@ -40,9 +42,10 @@ def test_a_state_folder_that_cannot_be_written_does_not_stop_the_agent(tmp_path:
     boot.end()
 
 
-def test_a_damaged_counter_is_begun_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rot", [b"\x00" * 40, b"", b'{"n": 1, "boot": "\xff"}', b"[]"])
+def test_a_damaged_counter_is_begun_anew(tmp_path: Path, rot: bytes) -> None:
     begin_boot(tmp_path, "kernel01")
-    (tmp_path / "boot.json").write_bytes(b"\x00" * 40)
+    (tmp_path / "boot.json").write_bytes(rot)
     assert begin_boot(tmp_path, "kernel01").name.startswith("1-")
 
 
@@ -51,6 +54,12 @@ def test_the_client_id_is_steady_and_does_not_tell_the_machine_id(tmp_path: Path
     machine.write_text("0123456789abcdef0123456789abcdef\n")
     assert client_id(tmp_path, machine) == "962922f540099aa4"
     assert client_id(tmp_path / "elsewhere", machine) == "962922f540099aa4"
+
+
+def test_an_id_that_has_rotted_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "client-id").write_bytes(b"\xff\xfe\x00")
+    first = client_id(tmp_path, tmp_path / "none")
+    assert client_id(tmp_path, tmp_path / "none") == first
 
 
 def test_a_machine_without_an_id_keeps_a_random_one(tmp_path: Path) -> None:

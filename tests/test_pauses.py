@@ -106,9 +106,10 @@ def test_a_clock_set_back_prolongs_nothing(device: Device) -> None:
     assert pauses.over() == ["door"]
 
 
-def test_a_file_that_cannot_be_read_pauses_every_camera(device: Device) -> None:
+@pytest.mark.parametrize("rot", [b'{"door": {"by":', b'{"\xff": 1}', b'{"door": {"by": "\xff"}}'])
+def test_a_file_that_cannot_be_read_pauses_every_camera(device: Device, rot: bytes) -> None:
     device.folder.mkdir()
-    (device.folder / FILE).write_bytes(b'{"door": {"by":')
+    (device.folder / FILE).write_bytes(rot)
     pauses = device.agent()
     assert ("door" in pauses, "yard" in pauses) == (True, True)
     assert "cannot be read" in pauses.words("yard")

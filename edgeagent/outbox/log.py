@@ -5,8 +5,6 @@ import errno
 import logging
 import os
 
-import msgspec
-
 from edgeagent.config import OutboxConfig
 from edgeagent.outbox.entry import ENTRY_BYTES, HEADER_BYTES, RECORD_MAX_BYTES, Entry, pack_entry
 from edgeagent.outbox.gaps import parse
@@ -160,7 +158,7 @@ class Log:
         """Save what an announcement says that goes before it was sent: it is to be said anew."""
         if entry.kind != "gap":
             return
-        with contextlib.suppress(msgspec.MsgspecError):
+        with contextlib.suppress(ValueError):
             gap = parse(entry.record)
             self._ground.gaps.add(gap.boot, gap.first, gap.last, gap.why)
 
