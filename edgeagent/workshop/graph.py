@@ -152,8 +152,8 @@ def replace_input(node: Node, old: str, new: str) -> None:
             node.input[place] = new
 
 
-def set_input_shape(graph: Graph, name: str, shape: Sequence[int]) -> None:
-    """Fix the shape of the placeholder ``name``; shapes that were written down are forgotten."""
+def set_input_shape(graph: Graph, name: str, shape: Sequence[int | None]) -> None:
+    """Fix the shape of the placeholder ``name``, None stays open; shapes noted are forgotten."""
     placeholder = _named(graph, name)
     placeholder.attr["shape"].shape.CopyFrom(tf.TensorShape(shape).as_proto())
     for node in graph.node:

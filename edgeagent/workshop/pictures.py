@@ -72,6 +72,19 @@ def packaged_pictures() -> list[Image]:
     return [read_picture(_folder(package) / path) for package, path in PACKAGED]
 
 
+SKIMAGE, SKLEARN = ("skimage", "data"), ("sklearn", "datasets/images")
+
+
+def packaged_picture(name: str) -> Image:
+    """Return one of the stills that either package ships, by its file's name.
+
+    Raises:
+        UsageError: the package is missing, or has no such picture.
+    """
+    package, folder = SKLEARN if name in ("china.jpg", "flower.jpg") else SKIMAGE
+    return read_picture(_folder(package) / folder / name)
+
+
 def _folder(package: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:

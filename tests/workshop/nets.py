@@ -97,7 +97,7 @@ def swish_graph(spread: float = 30.0) -> Graph:
     return graph
 
 
-TAKEN, GIVEN = "image", "net/head/added"
+TAKEN, GIVEN, WIDE = "image", "net/head/added", "net/wide/swish/mul_1"
 
 
 def run(graph: Graph, feed: Floats, taken: str = TAKEN, given: str = GIVEN) -> Floats:
@@ -148,3 +148,34 @@ def _stored(value: Floats, kind: str) -> tuple[NDArray[Any], dict[str, Any]]:
     low, scale = float(value.min()), float(max(value.max() - value.min(), 1e-6) / 255)
     how = {"dtype": "uint8", "scale": scale, "min": low}
     return np.round((value - low) / scale).astype(np.uint8), {"quantization": how}
+
+
+def tiny_front(kind: str = "vector") -> Net:
+    """Return the small graph as a front: the mean of its widest map, or the map."""
+    import tensorflow as tf
+
+    from edgeagent.workshop.graph import add_constant, add_node, extract
+    from edgeagent.workshop.training.front import Front
+
+    graph = extract(swish_graph(spread=1.0), [WIDE])
+    if kind == "map":
+        return Front("tiny", graph, TAKEN, WIDE, SIDE, "none")
+    axes = add_constant(graph, "mean/axes", np.array([1, 2], np.int32))
+    add_node(graph, "Mean", "mean", [WIDE, axes], T=tf.float32, Tidx=tf.int32, keep_dims=False)
+    return Front("tiny", graph, TAKEN, "mean", SIDE, "none")
+
+
+def write_album(folder: Path, count: int = 10, seed: int = 0) -> Path:
+    """Write pictures of three kinds: a red, a green and a blue square before grey."""
+    import cv2
+
+    draw = np.random.default_rng(seed)
+    for channel, name in enumerate(("blue", "green", "red")):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            image = draw.integers(90, 120, (SIDE, SIDE, 3)).astype(np.uint8)
+            left, top = draw.integers(2, 10, 2)
+            image[top : top + 20, left : left + 20] = 30
+            image[top : top + 20, left : left + 20, channel] = 220
+            cv2.imwrite(str(folder / name / f"{number}.png"), image)
+    return folder
