@@ -112,6 +112,10 @@ def run(options: argparse.Namespace) -> int:
 
 def tell(words: str) -> None:
     """Say what is under way, at once: who watches a log wants to see it move."""
+    if sys.stderr.isatty():
+        # Where the line about batches stands.
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
     print(words, flush=True)
 
 

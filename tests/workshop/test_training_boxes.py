@@ -44,7 +44,9 @@ def test_boxes_are_read_alike_from_a_csv_and_from_cocos_json(tmp_path: Path) -> 
     edges = [list(map(int, row[2:])) for row in rows]
     told = {
         "images": [{"id": n + 1, "file_name": row[0]} for n, row in enumerate(rows)],
-        "categories": [{"id": 3, "name": "blue"}, {"id": 7, "name": "red"}],
+        "categories": [
+            {"id": 3, "name": "blue"}, {"id": 5, "name": "never"}, {"id": 7, "name": "red"},
+        ],
         "annotations": [
             {"image_id": n + 1, "category_id": {"blue": 3, "red": 7}[row[1]],
              "bbox": [e[0], e[1], e[2] - e[0], e[3] - e[1]]}
@@ -116,6 +118,17 @@ def test_average_precision_counts_each_box_once_and_punishes_what_is_too_much() 
     astray = average_precision([[found(0.9, 0), found(0.8, 0.5)], [found(0.95, 0)]], wanted)
     assert astray == pytest.approx(2 / 3)
     assert average_precision([[], []], wanted) == 0
+
+
+def test_a_label_without_a_box_to_judge_by_is_left_out_of_the_mean() -> None:
+    from edgeagent.workshop.training.precision import Precision
+
+    rows = {"float": (0.5, None, 1.0), "int8": (0.5, None, 0.5), "ready": (0.25, None, None)}
+    precision = Precision(("a", "b", "c"), (3, 0, 1), rows)
+    assert precision.mean("float") == 0.75
+    assert precision.mean("ready") == 0.125
+    assert precision.known("ready") == [0]
+    assert precision.mean("float", precision.known("ready")) == 0.5
 
 
 def test_a_cell_learns_the_distances_of_the_box_that_it_stands_for() -> None:

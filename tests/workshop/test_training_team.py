@@ -46,4 +46,4 @@ def test_when_one_worker_fails_the_others_do_not_wait_for_ever() -> None:
     fails = "import json, os, sys, time; "
     fails += "index = json.loads(os.environ['TF_CONFIG'])['task']['index']; "
     fails += "sys.exit(7) if index else time.sleep(600)"
-    assert crew.run([sys.executable, "-c", fails], 2) == 7
+    assert crew.run([sys.executable, "-c", fails], 2, grace_s=0.2) == 7

@@ -110,7 +110,9 @@ def _from_coco(table: Path) -> tuple[tuple[str, ...], Drawn]:
             drawn[files[one["image_id"]]].append((kinds[one["category_id"]], edges))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UsageError(f"{table}: is not COCO's format: {error!r}") from error
-    return tuple(kinds[key] for key in sorted(kinds)), drawn
+    # COCO's own list has 80; what nothing shows cannot be learnt.
+    used = {name for said in drawn.values() for name, _ in said}
+    return tuple(kinds[key] for key in sorted(kinds) if kinds[key] in used), drawn
 
 
 def _from_csv(table: Path) -> tuple[tuple[str, ...], Drawn]:

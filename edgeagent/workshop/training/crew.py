@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 LOOK_S = 0.2
-GRACE_S = 10.0
+GRACE_S = 5.0
+"""How long the others have when one has failed: what failed it they may be about to tell."""
 
 CONFIG = "TF_CONFIG"
 """Where TensorFlow reads who works together; set by hand, it joins several machines."""
 
 
-def run(command: Sequence[str], count: int) -> int:
+def run(command: Sequence[str], count: int, grace_s: float = GRACE_S) -> int:
     """Run ``command`` as ``count`` workers; the first one's output is shown.
 
     Returns:
@@ -29,7 +30,7 @@ def run(command: Sequence[str], count: int) -> int:
         return status
     finally:
         for worker in workers:
-            _end(worker)
+            _end(worker, grace_s)
 
 
 def _free_ports(count: int) -> list[int]:
@@ -58,11 +59,13 @@ def _status(workers: "Sequence[subprocess.Popen[bytes]]") -> int | None:
     return None if None in states else 0
 
 
-def _end(worker: "subprocess.Popen[bytes]") -> None:
-    if worker.poll() is None:
-        worker.terminate()
+def _end(worker: "subprocess.Popen[bytes]", grace_s: float) -> None:
+    """Wait, ask, and make it end."""
+    for urge in (None, worker.terminate, worker.kill):
+        if urge is not None:
+            urge()
         try:
-            worker.wait(GRACE_S)
+            worker.wait(grace_s)
         except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
+            continue
+        return

@@ -34,11 +34,15 @@ class Precision:
     counts: tuple[int, ...]
     """Boxes of each label."""
     rows: Mapping[str, Sequence[float | None]]
-    """Model to what it has; None: it does not know the label."""
+    """Model to what it has; None: it does not know the label, or no box of it was held out."""
 
     def mean(self, model: str, among: Sequence[int] | None = None) -> float:
-        """Return the mean over labels, or some of them; one that is not known counts as 0."""
-        places = range(len(self.labels)) if among is None else among
+        """Return the mean over labels, or some of them; one that is not known counts as 0.
+
+        Labels without a box to judge by are left out.
+        """
+        whole = range(len(self.labels)) if among is None else among
+        places = [place for place in whole if self.counts[place]]
         return float(np.mean([self.rows[model][place] or 0.0 for place in places]))
 
     def known(self, model: str) -> list[int]:
@@ -112,13 +116,13 @@ def _real(task: Detector, weights: Weights, held: Boxed) -> Found:
 
 def _precisions(found: Found, held: Boxed) -> list[float | None]:
     side = held.images.shape[1]
-    return [
-        average_precision(
-            [[one for one in those if one.name == label] for those in found],
-            [b[c == place] / side for b, c in zip(held.boxes, held.classes, strict=True)],
-        )
-        for place, label in enumerate(held.labels)
-    ]
+    precisions: list[float | None] = []
+    for place, label in enumerate(held.labels):
+        named = [[one for one in those if one.name == label] for those in found]
+        wanted = [b[c == place] / side for b, c in zip(held.boxes, held.classes, strict=True)]
+        known = any(map(len, wanted))
+        precisions.append(average_precision(named, wanted) if known else None)
+    return precisions
 
 
 def average_precision(found: Found, wanted: Sequence[NDArray[np.float32]]) -> float:
