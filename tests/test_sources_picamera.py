@@ -19,7 +19,7 @@ from edgeagent.sources.picamera_fake_buffers import COLOUR, POISON
 from edgeagent.sources.picamera_fake_parts import Sensor
 from edgeagent.sources.picamera_life import RESTARTS, Cameras
 from edgeagent.sources.reopening import Reopening
-from tests.leaks import leaked, over_rounds
+from tests.leaks import leaked, over_rounds_again
 
 
 def camera(fake: FakePicamera2, **settings: object) -> PiCamera:
@@ -306,5 +306,5 @@ def test_without_picamera2_the_error_says_what_to_install() -> None:
 def test_rounds_of_starts_and_stops_leak_nothing() -> None:
     fake = FakePicamera2()
     cameras = Cameras(lambda: fake)
-    before, after = over_rounds(lambda: list(islice(source(cameras).frames(), 3)), 30)
+    before, after = over_rounds_again(lambda: list(islice(source(cameras).frames(), 3)), 30)
     assert not leaked(before, after), (before, after)

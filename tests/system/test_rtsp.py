@@ -22,7 +22,7 @@ from edgeagent.findings import Notice
 from edgeagent.frame import Frame
 from edgeagent.sources import Source, open_source
 from edgeagent.sources.reopening import Reopening
-from tests.leaks import leaked, over_rounds
+from tests.leaks import leaked, over_rounds_again
 
 from .cameras import Camera, Relay, greys, missing, write_units
 from .conftest import until
@@ -248,7 +248,7 @@ def look_in(address: str) -> list[Frame]:
 
 
 def assert_no_leak(address: str, rounds: int) -> None:
-    before, after = over_rounds(lambda: look_in(address), rounds)
+    before, after = over_rounds_again(lambda: look_in(address), rounds)
     assert not leaked(before, after), (before, after)
 
 
@@ -269,5 +269,5 @@ def test_rounds_of_a_camera_that_is_not_there_leak_nothing() -> None:
             with pytest.raises(CameraError, match="cannot be opened"):
                 look_in(address)
 
-        before, after = over_rounds(look_in_vain, ROUNDS)
+        before, after = over_rounds_again(look_in_vain, ROUNDS)
         assert not leaked(before, after), (before, after)
