@@ -11,8 +11,8 @@ from edgeagent.workshop.shrink import Row
 SCHEMA = "edgeagent.build/1"
 
 LEAST_AGREEMENT = 0.9
-"""Below it the report says so: of 12 models tried, those that still found what float found were
-all above, and the detector without repairs, which found nothing in dark pictures, below."""
+"""Below it the report says so: chosen, not measured. Of the two models that ship, whose boxes and
+vectors are as float's, the detector has .90 and the vector model .92."""
 
 
 @dataclass(frozen=True, slots=True)
