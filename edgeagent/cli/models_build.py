@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgeagent.atomic import write_whole
 from edgeagent.cli.models_add import add_place, advice, place
 from edgeagent.errors import UsageError
 
@@ -135,6 +136,6 @@ def _replace(built: Any, folder: Path) -> None:  # noqa: ANN401
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such bundle; a recipe makes a model that ships anew")
     same = path.is_file() and path.read_bytes() == built.model
-    path.write_bytes(built.model)
-    built.report.write(folder / "report.json")
+    if not same:
+        write_whole(path, built.model)
     print(f"{path}: {'the same bytes as before' if same else 'written'}")
