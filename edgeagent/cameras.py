@@ -12,7 +12,7 @@ from edgeagent.findings import Notice
 from edgeagent.glance import Glance, look_now
 from edgeagent.histogram import Histogram, StageHistograms
 from edgeagent.watching import Watch, Watches
-from edgeagent.wire.json import seen_fields
+from edgeagent.wire.device import seen_fields
 
 Times = Mapping[str, float]
 """``n``, ``p50_ms`` and ``p90_ms`` of one stage."""

@@ -251,6 +251,9 @@ class MqttConfig(Section, frozen=True):
         "Topics begin with it; {site} and {device} are filled in.",
         pattern=r"^[A-Za-z0-9_{}/.-]{1,128}$")] = "edge/v1/{site}/{device}"
     protocol: Annotated[str, part('"5", and 3.1.1 where the broker knows no other; or "3.1.1".', pattern=r"^(5|3\.1\.1)$")] = "5"
+    encoding: Annotated[str, part(
+        "How messages are written: json; cbor, half as long; cloudevents, in one JSON object each; cloudevents-binary, beside JSON, MQTT 5 only.",
+        pattern="^(json|cbor|cloudevents|cloudevents-binary)$")] = "json"
     retain: Annotated[bool, part(
         "The broker keeps status and info for who comes later; false where it keeps nothing.")] = True
     keepalive_s: Annotated[int, part("Ping after so long without traffic.", "s", ge=5, le=3600)] = 60

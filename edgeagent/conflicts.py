@@ -80,6 +80,9 @@ def _mqtt_faults(config: Config) -> Iterator[Fault]:
         yield "mqtt.key_file", "a client certificate needs both cert_file and key_file"
     if mqtt.alpn and not mqtt.tls:
         yield "mqtt.alpn", "is part of the TLS handshake; it needs tls = true"
+    if mqtt.encoding == "cloudevents-binary" and mqtt.protocol != "5":
+        what = f"{mqtt.encoding!r} needs MQTT 5's user properties, and protocol is {mqtt.protocol}"
+        yield "mqtt.encoding", f"{what}; 'cloudevents' says the same without them"
     if unknown := set(re.findall(r"{(.*?)}", mqtt.client_id)) - {"device"}:
         yield "mqtt.client_id", f"{{{unknown.pop()}}} is not {{device}}"
     if unknown := set(re.findall(r"{(.*?)}", mqtt.prefix)) - {"site", "device"}:

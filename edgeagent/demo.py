@@ -15,6 +15,7 @@ from typing import Any
 from edgeagent.errors import LinkError
 from edgeagent.sources.clip_facts import ClipFacts
 from edgeagent.subscriber import Heard
+from edgeagent.wire.reading import read
 
 _BROKER = """\
 id = 0
@@ -100,7 +101,7 @@ class Account:
         """Count one message and return what it says."""
         self.packets_bytes += heard.packet_bytes
         self.messages += 1
-        message: dict[str, Any] = json.loads(heard.payload)
+        message = read(heard.payload)
         if heard.topic.endswith("/stat"):
             self.counters = message["c"]
         elif "seq" in message:

@@ -3,12 +3,32 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 NOT_AUTHORISED = 135
 """PUBACK reason code 0x87 (MQTT 5.0, section 3.4.2.1): the account's fault, not the message's."""
 TOO_LARGE = 149
 """Reason code 0x95, Packet too large; ours, too, for what the broker said it will not take."""
+
+
+class Payload(bytes):
+    """Wire bytes that know what they are: MQTT 5 says so beside them, 3.1.1 says nothing.
+
+    To whoever only stores or carries them they are bytes like any others.
+    """
+
+    content_type: str
+    """Of RFC 6838, such as ``application/json``."""
+    attributes: tuple[tuple[str, str], ...]
+    """Goes as user properties."""
+
+    def __new__(
+        cls, data: bytes, content_type: str, attributes: tuple[tuple[str, str], ...] = ()
+    ) -> Self:
+        """Take over ``data``."""
+        payload = super().__new__(cls, data)
+        payload.content_type, payload.attributes = content_type, attributes
+        return payload
 
 
 class Ack(NamedTuple):

@@ -170,8 +170,10 @@ class Listener:
 
 
 def _packet_bytes(message: MQTTMessage) -> int:
-    """Return the size of a PUBLISH of ``message`` (MQTT 5.0, section 3.3), properties empty."""
+    """Return the size of a PUBLISH of ``message`` (MQTT 5.0, section 3.3)."""
     packet_id = 2 if message.qos else 0
-    rest = 2 + len(message.topic.encode()) + packet_id + 1 + len(message.payload)
+    told = message.properties
+    beside = len(told.pack()) if told is not None else 1  # type: ignore[no-untyped-call]
+    rest = 2 + len(message.topic.encode()) + packet_id + beside + len(message.payload)
     length_bytes = 1 + (rest > 127) + (rest > 16383) + (rest > 2097151)
     return 1 + length_bytes + rest

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edgeagent import __version__
 from edgeagent.brokers import personal
 from edgeagent.bulletin import Bulletin
@@ -21,11 +23,12 @@ from edgeagent.engines import Engine, shown
 from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.identity import client_id
-from edgeagent.link import Link, NoLink
+from edgeagent.link import Link, NoLink, Order
 from edgeagent.mqtt import MqttLink, Words
 from edgeagent.outbox import Outbox
-from edgeagent.publisher import Publisher, json_letters
-from edgeagent.wire.json import info_json, stat_json, status_json
+from edgeagent.publisher import Publisher, letters
+from edgeagent.wire.device import info_fields, stat_fields, status_fields
+from edgeagent.wire.encodings import encoder
 
 _log = logging.getLogger(__name__)
 
@@ -58,16 +61,17 @@ class Uplink:
     def open(self, config: Config) -> None:
         """Begin to connect and to publish; returns at once."""
         self._config = config
-        device = config.device_name
+        device, mqtt = config.device_name, personal(config)
+        self._encode = encoder(mqtt.encoding, mqtt.prefix)
         self._link = self._new_link(config)
         self._publisher = Publisher(
             self._outbox,
             self._link,
-            json_letters(self._outbox, device, self._clock, kernel_boot(), self._ahead_ms),
+            letters(self._outbox, device, self._clock, kernel_boot(), self._ahead_ms, self._encode),
             self._clock,
             config.mqtt,
             self._health,
-            stat=lambda: stat_json(self._bulletin(), self._clock.wall_ms()),
+            stat=lambda: self._encode("stat", stat_fields(self._bulletin(), self._clock.wall_ms())),
             stat_s=config.health.stat_s,
         )
         self._stop = threading.Event()
@@ -85,22 +89,27 @@ class Uplink:
         return Commands(
             config.commands,
             self._deeds,
-            self._link.reply,
+            self._answer,
             config.device_name,
             self._clock,
             self._health,
             self._tell,
         )
 
+    def _answer(self, order: Order, payload: bytes) -> bool:
+        """Answer in the encoding of all that is said; whoever does the orders knows only JSON."""
+        return self._link.reply(order, self._encode("answer", msgspec.json.decode(payload)))
+
     def _new_link(self, config: Config) -> Link:
         if not config.mqtt.host:
             return NoLink()
         device, mqtt = config.device_name, personal(config)
+        encode, clock = self._encode, self._clock
         words = Words(
             mqtt.prefix,
             mqtt.client_id or client_id(self._state),
-            status=lambda state: status_json(device, state, self._clock.wall_ms()),
-            info=lambda: info_json(self._facts()),
+            status=lambda state: encode("status", status_fields(device, state, clock.wall_ms())),
+            info=lambda: encode("info", info_fields(self._facts())),
         )
         return MqttLink(mqtt, words, self._tell)
 
@@ -118,7 +127,7 @@ class Uplink:
             "cameras": [camera.name for camera in self._config.camera],
             "engines": sorted({shown(engine.name) for engine in engines}),
             "models": {engine.bundle.name: engine.file.digest8 for engine in engines},
-            "enc": "json",
+            "enc": self._config.mqtt.encoding,
         }
         return {name: fact for name, fact in facts.items() if fact}
 

@@ -1,12 +1,10 @@
 """A report: shown, kept, read, compared, published."""
 
 import json
-from importlib import resources
 from pathlib import Path
 
 import msgspec
 import pytest
-from jsonschema import Draft202012Validator
 
 from edgeagent import clips
 from edgeagent.bench.closed import single
@@ -22,6 +20,7 @@ from edgeagent.engines.scripted import Scripted
 from edgeagent.errors import UsageError
 from edgeagent.looker import Engines
 from edgeagent.model import bundles_folder, find_bundle
+from tests.wires import everywhere
 
 
 def made(runs: int) -> Report:
@@ -37,11 +36,9 @@ def ordinary() -> Report:
 
 
 def test_the_message_is_small_and_fits_its_schema(ordinary: Report) -> None:
-    wire = json.loads((resources.files("edgeagent.wire") / "bench.schema.json").read_text())
-    Draft202012Validator.check_schema(wire)
     payload = message(judged(ordinary, 1000.0, None, 0.1), "door")
     fields = json.loads(payload)
-    Draft202012Validator(wire).validate(fields)
+    everywhere("bench", fields)
     assert len(payload) <= 900
     assert (fields["dev"], fields["sc"], fields["ok"]) == ("door", "single", GOOD)
     assert "sim" not in fields

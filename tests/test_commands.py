@@ -3,11 +3,9 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from edgeagent.clock import ManualClock
 from edgeagent.commands import MAX_REMEMBERED, Asked, Commands, Deed
@@ -16,9 +14,8 @@ from edgeagent.errors import UsageError
 from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.link import MemoryLink, Order
+from tests.wires import everywhere
 
-SCHEMA = json.loads((resources.files("edgeagent.wire") / "answer.schema.json").read_text())
-VALID = Draft202012Validator(SCHEMA)
 LOOK = Order("look", b"")
 
 
@@ -46,7 +43,7 @@ class Rig:
             threading.Event().wait(0.01)
         answers = [json.loads(payload) for _, payload in self.link.replies]
         for answer in answers:
-            VALID.validate(answer)
+            everywhere("answer", answer)
         return [answer for answer in answers if answer["id"] != "last"]
 
 

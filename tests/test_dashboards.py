@@ -19,7 +19,8 @@ import yaml
 
 from edgeagent.bulletin import Bulletin, State
 from edgeagent.metrics import METRICS, PREFIX, STAGES
-from edgeagent.wire.json import stat_json
+from edgeagent.wire import json as wire
+from edgeagent.wire.device import stat_fields
 
 from .promtool import promtool
 
@@ -261,7 +262,7 @@ def test_a_stat_message_becomes_numbers_states_and_causes() -> None:
     states = {"disk": State(), "camera.door": State("fault", "lost", "no answer", "ping", 61.0)}
     bulletin = Bulletin("porch", "0.1", 9.0, states, {"frames_total.door": 7}, {"soc_c": 55.1})
     stat, _ = consumers()[0]
-    found = flattened(json.loads(stat_json(bulletin, 5)))
+    found = flattened(json.loads(wire.encode("stat", stat_fields(bulletin, 5))))
     taken = {
         name: value
         for name, value in found.items()

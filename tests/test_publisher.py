@@ -14,7 +14,7 @@ from edgeagent.event import Event, Source, When
 from edgeagent.health import Health
 from edgeagent.link import NOT_AUTHORISED, TOO_LARGE, MemoryLink
 from edgeagent.outbox import Outbox
-from edgeagent.publisher import TRIES, Publisher, json_letters
+from edgeagent.publisher import TRIES, Publisher, letters
 
 BOOT = "1-aaaaaaaa"
 UNSPECIFIED = 128
@@ -35,7 +35,7 @@ class Bench:
         self.link = link or MemoryLink()
         used = clock or self.clock
         self.box = Outbox.open(folder, BOOT, OutboxConfig(), lambda _: None, used)
-        encode = json_letters(self.box, "door", used, "kernel01")
+        encode = letters(self.box, "door", used, "kernel01")
         mqtt = MqttConfig(**config)
         self.publisher = Publisher(
             self.box, self.link, encode, used, mqtt, self.health, lambda: b"{}", 60.0
@@ -297,7 +297,7 @@ def test_stat_goes_at_qos_0_every_so_often(bench: Bench) -> None:
 def test_a_full_window_of_the_link_loses_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "box")
     bench.link = MemoryLink(window=3)
-    encode = json_letters(bench.box, "door", bench.clock, "kernel01")
+    encode = letters(bench.box, "door", bench.clock, "kernel01")
     publisher = Publisher(bench.box, bench.link, encode, bench.clock, MqttConfig(), bench.health)
     bench.put(20)
     bench.link.hold()

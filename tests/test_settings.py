@@ -179,6 +179,11 @@ def test_a_zone_that_came_or_went_is_a_change_to_be_taken_over_at_once() -> None
             "[mqtt]\ntls = false\nalpn = 'mqtt'",
             "3: mqtt.alpn: is part of the TLS handshake; it needs tls = true",
         ),
+        (
+            "[mqtt]\nencoding = 'cloudevents-binary'\nprotocol = '3.1.1'",
+            "2: mqtt.encoding: 'cloudevents-binary' needs MQTT 5's user properties, and protocol "
+            "is 3.1.1; 'cloudevents' says the same without them",
+        ),
         ("[[camera]]\nname = 'a'", " camera[0].address: a camera of kind 'video' needs an address"),
         (
             "[[camera]]\naddress = 'a.mp4'\ndetail = 'rtsp://eve:pw@a/0'",

@@ -11,7 +11,7 @@ from edgeagent import assembly, identity
 from edgeagent.bench import history, report
 from edgeagent.engines import trial
 from edgeagent.outbox.entry import READABLE, VERSION
-from edgeagent.wire import json as wire
+from edgeagent.wire import fields as wire
 
 TEXT = (Path(__file__).parents[1] / "UPGRADING.md").read_text()
 

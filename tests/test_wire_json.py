@@ -1,11 +1,9 @@
 import base64
 import json
 import os
-from importlib import resources
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from edgeagent import event
@@ -23,15 +21,17 @@ from edgeagent.findings import (
     Visit,
 )
 from edgeagent.identity import Identity
-from edgeagent.wire.json import (
-    PAYLOAD_MAX_BYTES,
-    answer_json,
-    info_json,
+from edgeagent.wire.bounds import PAYLOAD_MAX_BYTES
+from edgeagent.wire.device import (
+    answer_fields,
+    info_fields,
     seen_fields,
-    stat_json,
-    status_json,
-    to_json,
+    stat_fields,
+    status_fields,
 )
+from edgeagent.wire.fields import event_fields
+from edgeagent.wire.json import encode, to_json
+from tests.wires import everywhere, validator
 
 KERNEL = "5f3a9c01"
 CLOCK = ManualClock(mono_s=1000.0, wall_ms=1_700_000_000_000)
@@ -49,21 +49,16 @@ ONE = Event(
 )
 
 
-def validator(name: str) -> Draft202012Validator:
-    schema = json.loads((resources.files("edgeagent.wire") / f"{name}.schema.json").read_text())
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
-
-
 EVENT = validator("event")
 
 
 def sent(told: Event, hist: bool = False, kernel: str = KERNEL, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     stored = event.decode(event.encode(told))
     clock = changes.get("clock", CLOCK)
-    payload = to_json(stored, changes.get("identity", IDENTITY), clock, kernel, hist)
-    fields: dict[str, Any] = json.loads(payload)
-    EVENT.validate(fields)
+    identity = changes.get("identity", IDENTITY)
+    payload = to_json(stored, identity, clock, kernel, hist)
+    fields = everywhere("event", event_fields(stored, identity, clock, kernel, hist))
+    assert fields == json.loads(payload)
     assert b" " not in payload or "why" in fields
     return fields
 
@@ -84,11 +79,10 @@ def test_a_look_that_was_asked_for_says_who_asked_and_that_nothing_is_there() ->
 def test_an_answer_is_bounded_whatever_is_in_view() -> None:
     crowd = seen_fields([Detection("p" * 99, 0.5, Box(0, 0, 1, 2))] * 99)
     saw = {f"camera-{n}": crowd for n in range(16)}
-    payload = answer_json("pi", "look", "i" * 64, {"ok": True, "saw": saw}, 1)
-    assert len(payload) < 65536
-    validator("answer").validate(json.loads(payload))
-    refused = answer_json("pi", "look", "a1", {"ok": False, "why": "x" * 999}, 1)
-    validator("answer").validate(json.loads(refused))
+    answer = answer_fields("pi", "look", "i" * 64, {"ok": True, "saw": saw}, 1)
+    assert len(encode("answer", answer)) < 65536
+    everywhere("answer", answer)
+    everywhere("answer", answer_fields("pi", "look", "a1", {"ok": False, "why": "x" * 999}, 1))
 
 
 @pytest.mark.parametrize("later_ms", [-40, 0, 1000])
@@ -326,23 +320,21 @@ def test_the_schema_bounds_every_field(wrong: dict[str, Any]) -> None:
 
 
 def test_status_info_and_stat_keep_to_their_schemas() -> None:
-    status = json.loads(status_json("porch-pi", "online", 1_700_000_000_000))
-    validator("status").validate(status)
+    status = everywhere("status", status_fields("porch-pi", "online", 1_700_000_000_000))
     assert status == {"v": 1, "ts": 1_700_000_000_000, "dev": "porch-pi", "s": "online"}
     states = {"disk": State(), "engine.a": State("fault", "none", "y" * 300, "mend it", 61.7)}
     bulletin = Bulletin(
         "porch-pi", "0.1", 9.0, states, {"frames_total.front": 7}, {"outbox_depth": 1 / 3}
     )
-    stat = json.loads(stat_json(bulletin, 5))
-    validator("stat").validate(stat)
+    stat = everywhere("stat", stat_fields(bulletin, 5))
     assert stat["c"] == {"frames_total.front": 7}
     assert stat["g"] == {"outbox_depth": 0.333}
     assert (stat["s"], stat["h"]) == ("fault", {"disk": 0, "engine.a": 2})
     assert (len(stat["f"]["engine.a"]), stat["e"]) == (200, {"engine.a": ["none", 62]})
     facts = {"ts": 5, "dev": "porch-pi", "boot": "1-00000000", "agent": "0.1", "cameras": ["front"]}
-    validator("info").validate(json.loads(info_json(facts)))
+    everywhere("info", info_fields(facts))
 
 
 def test_a_payload_no_broker_would_take_is_refused() -> None:
     with pytest.raises(ValueError, match="over the 65536"):
-        info_json({"dev": "x" * 70000})
+        encode("info", info_fields({"dev": "x" * 70000}))

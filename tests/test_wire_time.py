@@ -1,6 +1,5 @@
 """The time that is told, through every history a wall clock can have."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ from edgeagent.clock import ManualClock
 from edgeagent.event import Event
 from edgeagent.identity import Identity
 from edgeagent.reckoning import KEPT, Reckoning
-from edgeagent.wire.json import to_json
+from edgeagent.wire.fields import event_fields
 
 BEGIN_MS = 1_790_000_000_000
 DAY_S = 86400.0
@@ -110,14 +109,9 @@ class Histories(RuleBasedStateMachine):
     def judge(self, stored: Stored) -> None:
         assert self.agent is not None
         told, then = event.decode(stored.record), stored.when
-        fields: dict[str, Any] = json.loads(
-            to_json(
-                told,
-                Identity("pi", "1-00000000", 0, 0),
-                self.clock,
-                self.kernel,
-                ahead_ms=self.agent.ahead_ms,
-            )
+        who = Identity("pi", "1-00000000", 0, 0)
+        fields: dict[str, Any] = event_fields(
+            told, who, self.clock, self.kernel, ahead_ms=self.agent.ahead_ms
         )
         is_here = then.kernel == self.kernel
         is_known = then.kernel in self.known or (is_here and self.clock.is_trusted)

@@ -2,14 +2,17 @@
 
 from edgeagent.bench.report import Report
 from edgeagent.bench.verdict import together
-from edgeagent.wire.json import bench_json
+from edgeagent.link import Payload
+from edgeagent.wire import json
+from edgeagent.wire.device import bench_fields
+from edgeagent.wire.encodings import Encode
 
 TOPIC = "bench"
 _STAGES = 16
 _TEXT = 128
 
 
-def message(report: Report, device: str) -> bytes:
+def message(report: Report, device: str, encode: Encode = json.encode) -> Payload:
     """Return what is published of ``report``: 500 to 900 bytes."""
     row, environment = report.headline.figures, report.environment
     facts: dict[str, object] = {
@@ -30,7 +33,7 @@ def message(report: Report, device: str) -> bytes:
     kept = {name: fact for name, fact in facts.items() if fact or name in ("p50", "p90", "p99")}
     if report.verdicts:
         kept["ok"] = together(report.verdicts)
-    return bench_json(device, report.at_ms, kept)
+    return encode("bench", bench_fields(device, report.at_ms, kept))
 
 
 def _short(ms: float) -> float:

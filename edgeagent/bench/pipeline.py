@@ -26,9 +26,10 @@ from edgeagent.laps import StopWatch
 from edgeagent.link import Ack, Link, MemoryLink
 from edgeagent.mqtt import MqttLink, Words
 from edgeagent.outbox import Letter, Outbox
-from edgeagent.publisher import Encode, Publisher, json_letters
+from edgeagent.publisher import Encode, Publisher, letters
 from edgeagent.sources import Source
-from edgeagent.wire.json import info_json, status_json
+from edgeagent.wire import json
+from edgeagent.wire.device import info_fields, status_fields
 
 DEVICE = "bench"
 BOOT = "0-bench"
@@ -179,7 +180,7 @@ def _unheard(notice: Notice) -> None:
 def _published(outbox: Outbox, post: _Post, port: int | None, clock: Clock) -> Iterator[None]:
     """Publish what is put, in a thread, until all of it is acknowledged."""
     link = _TimedLink(_link(port), post)
-    encode = _noting(json_letters(outbox, DEVICE, clock, kernel_boot()), link)
+    encode = _noting(letters(outbox, DEVICE, clock, kernel_boot()), link)
     publisher = Publisher(outbox, link, encode, clock, MqttConfig(), Health())
     stop = threading.Event()
     thread = threading.Thread(target=publisher.run, args=(stop,), name="publisher", daemon=True)
@@ -207,8 +208,8 @@ def _link(port: int | None) -> Link:
     words = Words(
         f"edge/v1/bench/{DEVICE}",
         "edgeagent-bench",
-        status=lambda state: status_json(DEVICE, state, 0),
-        info=lambda: info_json({"ts": 0, "dev": DEVICE}),
+        status=lambda state: json.encode("status", status_fields(DEVICE, state, 0)),
+        info=lambda: json.encode("info", info_fields({"ts": 0, "dev": DEVICE})),
     )
     return MqttLink(config, words, _unheard)
 

@@ -34,6 +34,7 @@ from edgeagent.edgetpu import LIBRARY
 from edgeagent.errors import LinkError, UsageError
 from edgeagent.identity import client_id
 from edgeagent.mqtt.once import publish_once
+from edgeagent.wire.encodings import encoder
 
 Scenario = Callable[[Plan, Progress], Found]
 
@@ -223,4 +224,5 @@ def _keep(options: argparse.Namespace, made: Report) -> None:
 def _publish(options: argparse.Namespace, config: Config, made: Report) -> None:
     mqtt = personal(config)
     who = f"{mqtt.client_id or client_id(options.state or state_folder())}-bench"
-    publish_once(mqtt, who, f"{mqtt.prefix}/{TOPIC}", message(made, config.device_name))
+    told = message(made, config.device_name, encoder(mqtt.encoding, mqtt.prefix))
+    publish_once(mqtt, who, f"{mqtt.prefix}/{TOPIC}", told)

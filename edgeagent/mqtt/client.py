@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 
 from edgeagent.config import MqttConfig
 from edgeagent.credentials import read_secret
+from edgeagent.mqtt.beside import beside
 from edgeagent.tls import tls_context
 
 
@@ -32,7 +34,8 @@ def make_client(config: MqttConfig, words: Words) -> Client:
     """
     client = plain_client(config, words.client_id)
     will = words.status("offline")
-    client.will_set(f"{words.prefix}/status", will, qos=1, retain=config.retain)
+    told = beside(will, config.protocol == "5", PacketTypes.WILLMESSAGE)
+    client.will_set(f"{words.prefix}/status", told.payload, 1, config.retain, told.properties)
     client.max_inflight_messages_set(config.inflight + 2)
     return client
 

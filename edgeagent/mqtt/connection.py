@@ -17,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeagent.config import MqttConfig
 from edgeagent.link import TOO_LARGE, Ack, Hear, Order
+from edgeagent.mqtt.beside import beside
 from edgeagent.mqtt.client import Words, begin, make_client
 from edgeagent.mqtt.flight import Flight
 from edgeagent.mqtt.orders import order_of, subscribe
@@ -195,12 +196,13 @@ class Connection:
         if not self.is_up or (qos and len(self._flight) >= terms.window):
             return False
         whole_topic = self._voice.topic(topic)
-        if terms.is_too_large(whole_topic, payload):
+        told = beside(payload, self._is_v5)
+        if terms.is_too_large(whole_topic, told.payload, told.properties):
             # The broker would hang up, whatever the quality of service.
             if token is not None:
                 self._flight.stays(token, TOO_LARGE)
             return True
-        sent = self._client.publish(whole_topic, payload, qos)
+        sent = self._client.publish(whole_topic, told.payload, qos, properties=told.properties)
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             # paho may have queued it all the same; this client will not live to send it.
             return False

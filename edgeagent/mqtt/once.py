@@ -10,6 +10,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeagent.config import MqttConfig
 from edgeagent.errors import LinkError
+from edgeagent.mqtt.beside import beside
 from edgeagent.mqtt.client import plain_client, port_of
 
 LOOK_S = 0.2
@@ -40,7 +41,9 @@ def publish_once(
     try:
         client.connect(config.host, port, config.keepalive_s)
         client.loop_start()
-        taken = _wait(client.publish(topic, payload, qos=1), refused, within_s)
+        told = beside(payload, config.protocol == "5")
+        sent = client.publish(topic, told.payload, qos=1, properties=told.properties)
+        taken = _wait(sent, refused, within_s)
     except (OSError, ValueError, RuntimeError) as error:
         why = str(error)
     finally:

@@ -1,7 +1,6 @@
 """Orders as paho hands them over, and what MQTT 5 adds to an answer."""
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -29,10 +28,8 @@ def order_of(message: MQTTMessage) -> Order:
     )
 
 
-def answer_properties(order: Order, is_v5: bool) -> Properties | None:
-    """Return what goes with the answer: the correlation data, where the order had any."""
-    if not is_v5 or not order.correlation:
-        return None
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.CorrelationData = order.correlation
-    return properties
+def answer_properties(order: Order, beside: Properties | None) -> Properties | None:
+    """Return ``beside`` the answer, and the correlation data where the order had any."""
+    if beside is not None and order.correlation:
+        beside.CorrelationData = order.correlation
+    return beside

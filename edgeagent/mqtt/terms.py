@@ -29,9 +29,12 @@ class Terms:
         retains = self.retains and bool(getattr(said, "RetainAvailable", 1))
         return Terms(max(1, window), min(sizes, default=0), retains)
 
-    def is_too_large(self, topic: str, payload: bytes) -> bool:
+    def is_too_large(
+        self, topic: str, payload: bytes, properties: Properties | None = None
+    ) -> bool:
         """Whether the broker would hang up on such a message."""
-        whole = len(topic) + len(payload) + HEADER_BYTES
+        beside = len(properties.pack()) if properties is not None and self.max_packet_bytes else 0  # type: ignore[no-untyped-call]
+        whole = len(topic) + len(payload) + beside + HEADER_BYTES
         return bool(self.max_packet_bytes) and whole > self.max_packet_bytes
 
 

@@ -9,6 +9,7 @@ from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import MQTTErrorCode
 
 from edgeagent.link import Order
+from edgeagent.mqtt.beside import beside
 from edgeagent.mqtt.client import Words
 from edgeagent.mqtt.orders import answer_properties
 from edgeagent.mqtt.terms import Terms
@@ -67,18 +68,19 @@ class Voice:
         return said.mid if said is not None else 0
 
     def _say(self, name: str, payload: bytes) -> MQTTMessageInfo | None:
-        topic = self.topic(name)
-        if self.terms.is_too_large(topic, payload):
+        topic, told = self.topic(name), beside(payload, self._is_v5)
+        if self.terms.is_too_large(topic, told.payload, told.properties):
             takes = f"the broker takes {self.terms.max_packet_bytes} bytes"
             _log.warning("%s is not said: %s", name, takes)
             return None
-        return self._client.publish(topic, payload, qos=1, retain=self.terms.retains)
+        return self._client.publish(topic, told.payload, 1, self.terms.retains, told.properties)
 
     def _answer(self, order: Order, payload: bytes) -> int:
-        properties = answer_properties(order, self._is_v5)
+        told = beside(payload, self._is_v5)
+        properties = answer_properties(order, told.properties)
         topic = order.reply_to or self.topic(f"res/{order.name}")
-        if self.terms.is_too_large(topic, order.correlation + payload):
+        if self.terms.is_too_large(topic, told.payload, properties):
             _log.warning("an answer of %d bytes is more than the broker takes", len(payload))
             return 0
-        sent = self._client.publish(topic, payload, qos=1, properties=properties)
+        sent = self._client.publish(topic, told.payload, qos=1, properties=properties)
         return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else 0

@@ -13,7 +13,9 @@ from edgeagent.identity import Identity
 from edgeagent.link import NOT_AUTHORISED, TOO_LARGE, Ack, Link
 from edgeagent.outbox import Letter, Outbox
 from edgeagent.publisher.lanes import Lanes, Parcel
-from edgeagent.wire.json import to_json
+from edgeagent.wire import json
+from edgeagent.wire.encodings import Encode as Encoding
+from edgeagent.wire.fields import event_fields
 
 _log = logging.getLogger(__name__)
 
@@ -37,19 +39,21 @@ Encode = Callable[[Letter, bool], tuple[str, bytes]]
 """Turns a letter, and whether it is from the backlog, into a topic below the device and bytes."""
 
 
-def json_letters(
+def letters(
     outbox: Outbox,
     device: str,
     clock: Clock,
     kernel: str,
     ahead_ms: Mapping[str, int] = MappingProxyType({}),
+    encoding: Encoding = json.encode,
 ) -> Encode:
-    """Return the encoding of letters as JSON; see `wire.json.to_json`."""
+    """Return how letters are encoded; see `wire.fields.event_fields`."""
 
     def encode(letter: Letter, hist: bool) -> tuple[str, bytes]:
         told = event.decode(letter.record)
         identity = Identity(device, letter.boot, letter.seq, outbox.low(letter.boot))
-        return event.topic_of(told), to_json(told, identity, clock, kernel, hist, ahead_ms)
+        fields = event_fields(told, identity, clock, kernel, hist, ahead_ms)
+        return event.topic_of(told), encoding("event", fields)
 
     return encode
 

@@ -1,14 +1,12 @@
-"""Takes texts and numbers out of a stranger's JSON: harmless, of a sane length, or not at all."""
+"""Takes texts and numbers out of a stranger's message: harmless, of a sane length, or none."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from edgeagent.terminal import clean
+from edgeagent.wire.reading import read
 
 MAX_TEXT = 200
-MAX_PAYLOAD_BYTES = 65536
-"""No message of ours is larger (README of the wire: 64 KB)."""
 MOST = 1 << 53
 """Largest whole number that the wire has."""
 
@@ -16,14 +14,11 @@ Message = Mapping[str, Any]
 
 
 def message_of(payload: bytes) -> Message | None:
-    """Return the JSON object in ``payload``; None where there is none."""
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        return None
+    """Return the fields in ``payload``, whatever its encoding; None where there are none."""
     try:
-        message = json.loads(payload)
-    except (ValueError, RecursionError):
+        return read(payload)
+    except ValueError:
         return None
-    return message if isinstance(message, dict) else None
 
 
 def text_of(message: Message, key: str) -> str:

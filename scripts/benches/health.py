@@ -32,7 +32,8 @@ from edgeagent.outbox import Outbox
 from edgeagent.pauses import Pauses
 from edgeagent.rounds import Parts, Rounds
 from edgeagent.watching import Watches
-from edgeagent.wire.json import stat_json
+from edgeagent.wire import json as wire
+from edgeagent.wire.device import stat_fields
 
 CONFIG = Config(camera=[CameraConfig(name=f"cam{n}", source="synthetic", fps=10) for n in range(4)])
 RSS = """
@@ -111,8 +112,8 @@ def measured(folder: Path, rounds: int, seconds: float) -> dict[str, float]:
     return told | {
         "bulletin_ms": round(took_ms(one.bulletin), 3),
         "healthz_ms": round(took_ms(lambda: healthz(bulletin)), 3),
-        "stat_ms": round(took_ms(lambda: stat_json(bulletin, 0)), 3),
-        "stat_bytes": len(stat_json(bulletin, 0)),
+        "stat_ms": round(took_ms(lambda: wire.encode("stat", stat_fields(bulletin, 0))), 3),
+        "stat_bytes": len(wire.encode("stat", stat_fields(bulletin, 0))),
         "metrics_ms": round(took_ms(lambda: exposition(bulletin)), 3),
         "metrics_bytes": len(exposition(bulletin)),
         "prometheus_client_kb": int(subprocess.check_output([sys.executable, "-c", RSS])),

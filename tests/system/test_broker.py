@@ -15,7 +15,7 @@ from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.mqtt import MqttLink, Words
 from edgeagent.outbox import Outbox
-from edgeagent.publisher import Publisher, json_letters
+from edgeagent.publisher import Publisher, letters
 
 from .conftest import Broker, Ear, until
 
@@ -44,7 +44,7 @@ class Chain:
         who = config.client_id or "a1b2"
         words = Words(config.prefix, who, lambda s: f'{{"s":"{s}"}}'.encode(), lambda: b"{}")
         self.link = MqttLink(config, words, self.told.append)
-        encode = json_letters(self.outbox, "pi", self.clock, kernel_boot())
+        encode = letters(self.outbox, "pi", self.clock, kernel_boot())
         self.publisher = Publisher(self.outbox, self.link, encode, self.clock, config, self.health)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.publisher.run, args=(self._stop,))
