@@ -264,14 +264,15 @@ class MqttConfig(Section, frozen=True):
         "Stored events sent a second, at most; live ones go first.", "1/s", ge=0.1, le=10000)] = 200.0
 
 
-Command = Annotated[str, Meta(pattern="^(look|pause|resume)$")]
+Command = Annotated[str, Meta(pattern="^(ping|status|bench|look|pause|resume|reload|restart)$")]
 
 
 class CommandsConfig(Section, frozen=True):
     """[commands]: what the broker's side may ask for; nothing that is not named."""
 
     allow: Annotated[list[Command], part(
-        'Orders taken from cmd/NAME: "look" (look now, and say what is in view), "pause" and "resume" (close cameras, and watch them again); empty: none.')] = []
+        'Orders taken from cmd/NAME: "ping", "status" and "bench" (how it fares), "look" (look now, and say what is in view), '
+        '"pause" and "resume" (close cameras, and watch them again), "reload" (read this file again), "restart"; empty: none.')] = msgspec.field(default_factory=lambda: ["ping", "status"])
     per_minute: Annotated[float, part("At most so many orders a minute.", "1/min", ge=1, le=600)] = 30.0
 
 

@@ -10,7 +10,6 @@ from edgeagent import __version__
 from edgeagent.bulletin import Bulletin, state_fields, to_fields
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock
-from edgeagent.commands import Deed
 from edgeagent.control import Request, unit
 from edgeagent.engines import Engine
 from edgeagent.errors import UsageError
@@ -131,13 +130,4 @@ def _stages(kept: StageHistograms) -> Mapping[str, Any]:
         name: {"sum_us": copy.sum_us, "n": copy.sparse()}
         for name, copy in copies.items()
         if copy.count
-    }
-
-
-def orders(cameras: Cameras, pausing: Pausing) -> dict[str, Deed]:
-    """Return how each kind of order from the broker's side is done: by the same deeds."""
-    return {
-        "look": cameras.look_now,
-        "pause": lambda wish, asked: pausing.pause(asked, "order", f"by order {wish}"),
-        "resume": lambda wish, asked: pausing.resume(asked, "order", f"by order {wish}"),
     }

@@ -10,7 +10,7 @@ import signal
 import threading
 from pathlib import Path
 
-from edgeagent import assembly, journal
+from edgeagent import assembly, journal, orders
 from edgeagent import event as events
 from edgeagent.accelerators import Ties
 from edgeagent.agent import Agent
@@ -18,9 +18,10 @@ from edgeagent.berth import Find
 from edgeagent.bulletin import Bulletin
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
+from edgeagent.commands import Books, Kind
 from edgeagent.config import CameraConfig, Config, Reload
 from edgeagent.control import Control, runtime_folder
-from edgeagent.desk import Desk, orders
+from edgeagent.desk import Desk
 from edgeagent.edgetpu import find_devices
 from edgeagent.edgetpu.recovery import Recovery
 from edgeagent.errors import ConfigError, EdgeagentError
@@ -48,6 +49,9 @@ TICK_S = 0.25
 """How often the main thread looks around; well below any sane WatchdogSec."""
 DRAIN_S = 1.5
 """Longest that a stop waits for the broker to acknowledge what is stored."""
+RESTART_STATUS = 75
+"""Exit status of a restart that was ordered (``EX_TEMPFAIL`` of ``sysexits.h``): not 0, so that
+systemd starts the service anew whether its unit says ``always`` or ``on-failure``."""
 GOOD_NEWS = ("back", "lent", "paused", "read", "ready", "resumed", "returned", "set", "well")
 """Notices that need nobody's attention."""
 
@@ -93,6 +97,7 @@ class Supervisor:
         self._pausing = Pausing(self._watches, self.tell)
         self._page = Page(state, self.health, Feed(self._bulletin, clock, config))
         self._failure: EdgeagentError | None = None
+        self._status = 0
 
     def run(self) -> int:
         """Work until told to stop, or until every camera has ended; return the exit status.
@@ -113,7 +118,8 @@ class Supervisor:
             self.health,
             self.tell,
             self._engines.all,
-            deeds=orders(self._cameras, self._pausing),
+            kinds=self._orders(boot.name),
+            books=self._books(),
             bulletin=self._rounds.bulletin,
             ahead_ms=self._reckoning.ahead_ms,
         )
@@ -136,7 +142,20 @@ class Supervisor:
         if self._failure is not None:
             raise self._failure
         boot.end()
-        return 0
+        return self._status
+
+    def _orders(self, boot: str) -> dict[str, Kind]:
+        return {
+            **orders.of_questions(self._rounds.bulletin, boot, lambda: self._outbox.depth),
+            **orders.of_cameras(self._cameras, self._pausing),
+            **orders.of_life(self),
+        }
+
+    def _books(self) -> Books:
+        books = Books(self._state, self._clock)
+        if books.fault:
+            self.health.fault("commands", books.fault)
+        return books
 
     def _parts(self, folder: Path) -> Parts:
         return Parts(
@@ -223,6 +242,15 @@ class Supervisor:
     def stop(self) -> None:
         """Ask for a clean stop; safe in a signal handler."""
         self._stop.set()
+
+    def restart(self) -> None:
+        """Ask for a clean stop with a status that systemd starts anew; any thread may."""
+        self._status = RESTART_STATUS
+        self._stop.set()
+
+    def upcoming(self) -> list[Change]:
+        """Return what the settings file would change now; see `orders.Life`."""
+        return changes(self._config, load(self._path)) if self._path else []
 
     def reread(self) -> None:
         """Ask for the settings to be read again; safe in a signal handler."""

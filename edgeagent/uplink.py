@@ -17,7 +17,7 @@ from edgeagent import __version__
 from edgeagent.brokers import personal
 from edgeagent.bulletin import Bulletin
 from edgeagent.clock import Clock, kernel_boot
-from edgeagent.commands import Commands, Deed
+from edgeagent.commands import Books, Commands, Kind
 from edgeagent.config import Config
 from edgeagent.engines import Engine, shown
 from edgeagent.findings import Notice
@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 BOARD = Path("/proc/device-tree/model")
 THREAD_STOP_S = 2.0
+AUDIT_S = 3600.0
+"""How often ``stat`` says how far the audit log goes."""
 
 Engines = Callable[[], Sequence[Engine]]
 """Returns the engines that are open now."""
@@ -50,13 +52,16 @@ class Uplink:
         health: Health,
         tell: Callable[[Notice], None],
         engines: Engines,
-        deeds: Mapping[str, Deed],
+        kinds: Mapping[str, Kind],
+        books: Books,
         bulletin: Callable[[], Bulletin],
         ahead_ms: Mapping[str, int],
     ) -> None:
         self._outbox, self._state, self._clock = outbox, state, clock
         self._health, self._tell, self._engines = health, tell, engines
-        self._deeds, self._bulletin, self._ahead_ms = deeds, bulletin, ahead_ms
+        self._kinds, self._books = kinds, books
+        self._bulletin, self._ahead_ms = bulletin, ahead_ms
+        self._told_s = float("-inf")
 
     def open(self, config: Config) -> None:
         """Begin to connect and to publish; returns at once."""
@@ -71,7 +76,7 @@ class Uplink:
             self._clock,
             config.mqtt,
             self._health,
-            stat=lambda: self._encode("stat", stat_fields(self._bulletin(), self._clock.wall_ms())),
+            stat=self._stat,
             stat_s=config.health.stat_s,
         )
         self._stop = threading.Event()
@@ -85,12 +90,20 @@ class Uplink:
         self._link.start()
         self._thread.start()
 
+    def _stat(self) -> Payload:
+        """Return what ``stat`` says: once an hour, how far the audit log goes, too."""
+        now_s, head = self._clock.mono_s(), None
+        if now_s >= self._told_s + AUDIT_S:
+            self._told_s, head = now_s, self._books.head
+        return self._encode("stat", stat_fields(self._bulletin(), self._clock.wall_ms(), head))
+
     def _new_commands(self, config: Config) -> Commands:
         return Commands(
             config.commands,
-            self._deeds,
+            self._kinds,
             self._answer,
             config.device_name,
+            self._books,
             self._clock,
             self._health,
             self._tell,

@@ -10,6 +10,7 @@
 
 _shtab_edgeagent_commands() {
   local _commands=(
+    audit:'whether the log of what was ordered is still the one that was written'
     bench:'how long each stage takes on this machine, and whether that is good'
     check:'say what is wrong with a settings file, or what it comes to'
     demo:'see it work: an embedded broker, a clip, a model, a subscriber'
@@ -51,6 +52,16 @@ _shtab_edgeagent_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_defaults_added=0
+
+_shtab_edgeagent_audit_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--state[state folder\; default\: \$STATE_DIRECTORY]:state:"
+  "*--against[what the device once said of it (aud of an answer or of stat)\; may be given again]:HEAD:LENGTH:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_audit_defaults_added=0
 
 _shtab_edgeagent_bench_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -402,6 +413,7 @@ _shtab_edgeagent() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_edgeagent-$line[1]:"
       case $line[1] in
+        audit) _arguments -C -s $_shtab_edgeagent_audit_options ;;
         bench) _arguments -C -s $_shtab_edgeagent_bench_options ;;
         check) _arguments -C -s $_shtab_edgeagent_check_options ;;
         demo) _arguments -C -s $_shtab_edgeagent_demo_options ;;

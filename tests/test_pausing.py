@@ -12,12 +12,12 @@ from edgeagent.cameras import Cameras
 from edgeagent.clock import ManualClock, SystemClock
 from edgeagent.config import CameraConfig, Config, ModelConfig
 from edgeagent.control import Request
-from edgeagent.desk import orders
 from edgeagent.errors import UsageError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.looker import Engines
+from edgeagent.orders import of_cameras
 from edgeagent.pauses import FILE, Pauses
 from edgeagent.pausing import Pausing
 from edgeagent.watching import Watches
@@ -66,7 +66,7 @@ class Rig:
         return dict(getattr(self.pausing, what)(asked, "local", "by somebody here")["cams"])
 
     def ordered(self, what: str, **asked: object) -> dict[str, Any]:
-        return dict(orders(self.cameras, self.pausing)[what]("a1", asked)["cams"])
+        return dict(of_cameras(self.cameras, self.pausing)[what].deed("a1", asked)["cams"])
 
     def frames(self, name: str) -> int:
         return self.health.counted(f"frames_total.{name}")

@@ -31,6 +31,7 @@ MEANINGS: Mapping[int, str] = {
     65: "the model will not do: deploy the bundle again",
     69: "something outside failed for too long (a camera, a disk); it is started anew for that",
     70: "a fault of edgeagent itself",
+    75: "it was ordered to, from the broker's side",
     78: "the settings are wrong, and starting it again would not mend them",
     200: "CHDIR: its folder cannot be entered",
     203: "EXEC: the program of the unit is not there, or cannot be run",

@@ -123,7 +123,9 @@ class Connection:
     ) -> None:
         if any(reason.is_failure for reason in reasons):
             topic = self._voice.topic("cmd/+")
-            _log.warning("the broker does not let us read %s; mend its ACL", topic)
+            _log.warning(
+                "the broker does not let us read %s; mend its ACL, or commands.allow = []", topic
+            )
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
         try:
@@ -234,7 +236,10 @@ class Connection:
         return self.is_up
 
     def say_stopped(self) -> None:
-        """Say that the agent stops, and wait a little until the broker knows."""
+        """Say what is due, and that the agent stops; wait a little until the broker knows."""
+        while self._voice.is_due:
+            # An answer must not go with the restart that it is about; after it nothing follows.
+            self._voice.say_due()
         said = self._voice.say_status("stopped")
         if said is None:
             return

@@ -52,11 +52,14 @@ def info_fields(facts: Mapping[str, Any]) -> Fields:
     return {"v": SCHEMA, **facts}
 
 
-def stat_fields(bulletin: Bulletin, wall_ms: int) -> Fields:
+def stat_fields(
+    bulletin: Bulletin, wall_ms: int, audit: tuple[str, int] | None = None
+) -> Fields:
     """Return the counters ``c``, the gauges ``g`` and the states of one instant.
 
     ``s`` is the worst, ``h`` each part's by its number (0 ok, 1 warning, 2 fault); of those that
-    are not ok ``f`` says why, and ``e`` in one word, and for how many seconds.
+    are not ok ``f`` says why, and ``e`` in one word, and for how many seconds. ``aud`` is how far
+    the ``audit`` log goes: the last line's digest, and how many lines there are.
     """
     unwell = bulletin.unwell
     return {
@@ -69,6 +72,7 @@ def stat_fields(bulletin: Bulletin, wall_ms: int) -> Fields:
         "g": {name: round(value, 3) for name, value in bulletin.gauges.items()},
         "f": {part: state.why[:WHY_MAX] for part, state in unwell.items()},
         "e": {part: (state.code, round(state.age_s)) for part, state in unwell.items()},
+        **({} if audit is None else {"aud": audit}),
     }
 
 

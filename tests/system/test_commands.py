@@ -25,6 +25,27 @@ from .conftest import Broker, Brokers, Ear, until
 from .test_link import PASSWORDS, PREFIX, WORDS, at, secret_file, with_password
 from .test_run import EDGEAGENT, Running
 
+LIFE = """\
+device = "pi"
+[[camera]]
+name = "yard"
+source = "synthetic"
+width = 320
+height = 240
+[model]
+name = ""
+[clock]
+flag = "{folder}/synchronised"
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+tls = false
+[commands]
+allow = ["ping", "status", "bench", "reload", "restart"]
+per_minute = 600
+{more}
+"""
+
 SETTINGS = """\
 device = "pi"
 [[camera]]
@@ -34,6 +55,8 @@ width = 320
 height = 240
 [model]
 name = "coco16-320"
+[clock]
+flag = "{{folder}}/synchronised"
 [mqtt]
 host = "127.0.0.1"
 port = {port}
@@ -179,12 +202,19 @@ def test_one_who_hears_badly_does_not_end_the_link(broker: Broker) -> None:
 @pytest.fixture
 def agent(tmp_path: Path, broker: Broker, protocol: str) -> Iterator[Running]:
     running = Running(tmp_path)
-    running.write(broker.port, text=SETTINGS.replace("{{protocol}}", protocol))
+    text = SETTINGS.replace("{{protocol}}", protocol).replace("{{folder}}", str(tmp_path))
+    running.write(broker.port, text=text)
+    (tmp_path / "synchronised").touch()
     running.start()
     yield running
     if running.process is not None:
         running.process.kill()
         running.process.wait(10)
+
+
+def lasting(**asked: object) -> bytes:
+    """Return an order that is worth doing for a minute."""
+    return json.dumps({"exp": round(time.time() * 1000) + 60_000, **asked}).encode()
 
 
 def watches(boss: Boss) -> None:
@@ -200,7 +230,8 @@ def test_the_agent_looks_now_says_so_and_answers_once_for_each_id(
     topic = "edge/v1/home/pi/cmd/look"
     watches(boss)
     asked_s = time.monotonic()
-    boss.order(topic, b'{"id": "a1", "camera": "yard"}', reply_to="clients/7")
+    order = lasting(id="a1", camera="yard")
+    boss.order(topic, order, reply_to="clients/7")
     end = "clients/7" if boss.is_v5 else "/res/look"
     assert until(lambda: boss.answers(end))
     assert time.monotonic() - asked_s < 3.0
@@ -215,9 +246,9 @@ def test_the_agent_looks_now_says_so_and_answers_once_for_each_id(
     assert until(looks)
     assert looks()[0]["name"] == "a1"
     assert sum(looks()[0]["n"].values()) == len(answer["saw"]["yard"]["cls"])
-    boss.order(topic, b'{"id": "a1", "camera": "yard"}', reply_to="clients/7")
+    boss.order(topic, order, reply_to="clients/7")
     assert until(lambda: len(boss.answers(end)) == 2)
-    boss.order(topic, b'{"id": "a2", "camera": "none"}', reply_to="clients/7")
+    boss.order(topic, lasting(id="a2", camera="none"), reply_to="clients/7")
     assert until(lambda: len(boss.answers(end)) == 3)
     assert not boss.answers(end)[2]["ok"]
     assert len(looks()) == 1
@@ -280,3 +311,115 @@ def test_where_no_agent_runs_status_says_so(tmp_path: Path) -> None:
     told = run([*EDGEAGENT, "status", "--state", str(tmp_path)])
     assert told.returncode == 69
     assert "no agent runs here" in told.stderr
+
+
+class Kept(Running):
+    """An agent that is started anew whenever it ends, as systemd's Restart=always does it."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        super().__init__(folder)
+        (folder / "synchronised").touch()
+        self.write(port, text=LIFE.replace("{folder}", str(folder)))
+        self.statuses: list[int] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep)
+
+    def __enter__(self) -> "Kept":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _keep(self) -> None:
+        while not self._over.is_set() and len(self.statuses) < 4:
+            self.start()
+            assert self.process is not None
+            while self.process.poll() is None and not self._over.wait(0.05):
+                pass
+            if self.process.poll() is None:
+                self.end()
+            else:
+                self.statuses.append(self.process.returncode)
+
+
+class Stubborn(Boss):
+    """Orders the same again at each birth, as a session that is kept for the agent would."""
+
+    order_again = b""
+
+    def begin(self) -> None:
+        hear = self.heard.append
+
+        def on_message(_client: Client, _data: object, message: MQTTMessage) -> None:
+            hear(message)
+            if message.topic.endswith("/status") and b'"online"' in message.payload:
+                self._client.publish("edge/v1/home/pi/cmd/restart", self.order_again, 1)
+
+        self._client.on_message = on_message
+
+
+def test_a_restart_that_comes_again_after_each_start_restarts_once(
+    tmp_path: Path, broker: Broker
+) -> None:
+    boss = Stubborn(broker.port, "5")
+    boss.order_again = lasting(id="r1")
+    boss.begin()
+    with Kept(tmp_path, broker.port) as kept:
+        assert until(lambda: len(boss.answers("/res/restart")) >= 2, 60)
+        assert until(lambda: len([m for m in boss.answers("/status") if m["s"] == "online"]) == 2)
+        boss.order("edge/v1/home/pi/cmd/restart", boss.order_again)
+        assert until(lambda: len(boss.answers("/res/restart")) >= 3)
+        boss.order("edge/v1/home/pi/cmd/restart", b'{"id": "r0", "exp": 1700000000000}')
+        assert until(lambda: len(boss.answers("/res/restart")) >= 4)
+        assert kept.statuses == [75]
+    first, second, third, old = boss.answers("/res/restart")
+    assert (first["ok"], "again" in first) == (True, False)
+    assert (second["again"], third["again"]) == (True, True)
+    assert (old["ok"], old["why"]) == (False, "it has expired")
+    stops = [m["s"] for m in boss.answers("/status")]
+    assert stops.index("stopped") < len(stops) - 1
+    starts = [m for m in boss.answers("/sys") if m["k"] == "start"]
+    assert [start["prev"][2] for start in starts] == ["none", "clean"]
+    told = run([*EDGEAGENT, "audit", "--state", str(tmp_path / "state"), *against(boss)])
+    assert told.returncode == 0, told.stdout
+    boss.close()
+
+
+def against(boss: Boss) -> list[str]:
+    """Return what all answers and reports said of the audit log, as arguments."""
+    heads = [m["aud"] for m in boss.answers("") if "aud" in m]
+    assert len(heads) >= 5
+    return [part for digest, length in heads for part in ("--against", f"{digest}:{length}")]
+
+
+def test_an_agent_answers_questions_and_reads_its_settings_again(
+    tmp_path: Path, broker: Broker
+) -> None:
+    boss, folder = Boss(broker.port, "5"), "edge/v1/home/pi"
+    schema = json.loads((resources.files("edgeagent.wire") / "answer.schema.json").read_text())
+
+    def answer(name: str, order: bytes) -> dict[str, Any]:
+        before = len(boss.answers(f"/res/{name}"))
+        boss.order(f"{folder}/cmd/{name}", order)
+        assert until(lambda: len(boss.answers(f"/res/{name}")) > before)
+        told = boss.answers(f"/res/{name}")[-1]
+        Draft202012Validator(schema).validate(told)
+        return told
+
+    with Kept(tmp_path, broker.port) as kept:
+        assert until(lambda: [m for m in boss.answers("/status") if m["s"] == "online"], 60)
+        assert answer("ping", b'{"id": "p1"}')["up"] >= 0
+        assert until(lambda: answer("bench", lasting(id=f"b{time.time_ns()}"))["st"].get("yard"))
+        assert answer("status", b'{"id": "s1"}')["q"] >= 0
+        assert answer("look", lasting(id="l1"))["why"].startswith("'look' is not allowed here")
+        kept.settings.write_text(kept.settings.read_text() + "[events]\ntop = 2\n")
+        assert answer("reload", lasting(id="r1"))["new"] == ["events.top"]
+        assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "config_read"])
+        kept.settings.write_text(kept.settings.read_text() + "top = 3\n")
+        wrong = answer("reload", lasting(id="r2"))
+        assert (wrong["ok"], "Cannot overwrite a value" in wrong["why"]) == (False, True)
+    assert kept.statuses == []
+    boss.close()

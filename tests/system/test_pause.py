@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from .conftest import Broker, Ear, until
-from .test_commands import Boss, run
+from .test_commands import Boss, lasting, run
 from .test_run import EDGEAGENT, LIVELY, Running
 
-SETTINGS = LIVELY + '[commands]\nallow = ["pause", "resume"]\n'
+SETTINGS = LIVELY + '[commands]\nallow = ["pause", "resume"]\n[clock]\nflag = "{folder}/set"\n'
 
 
 @pytest.fixture
 def agent(tmp_path: Path, broker: Broker) -> Iterator[Running]:
     running = Running(tmp_path)
-    running.write(broker.port, text=SETTINGS)
+    running.write(broker.port, text=SETTINGS.replace("{folder}", str(tmp_path)))
+    (tmp_path / "set").touch()
     running.start()
     yield running
     if running.process is not None:
@@ -48,15 +49,15 @@ def test_a_pause_outlives_a_kill_and_ends_by_word(agent: Running, broker: Broker
     assert "paused       yard: by somebody at the device, until 20" in typed(agent, "status").stdout
     assert until(lambda: [s for s in ear.said("/stat") if s["g"].get("paused.yard") == 1])
     boss = Boss(broker.port, "5")
-    boss.order("edge/v1/home/pi/cmd/resume", b'{"id": "a1"}')
+    boss.order("edge/v1/home/pi/cmd/resume", lasting(id="a1"))
     assert until(lambda: boss.answers("/res/resume"))
     assert boss.answers("/res/resume")[0]["cams"]["yard"]["s"] == "paused"
     assert typed(agent, "resume").stdout == "yard: watched\n"
     before = len(ear.said("/evt/yard"))
-    boss.order("edge/v1/home/pi/cmd/pause", b'{"id": "a2", "camera": "yard"}')
+    boss.order("edge/v1/home/pi/cmd/pause", lasting(id="a2", camera="yard"))
     assert until(lambda: boss.answers("/res/pause"))
     assert boss.answers("/res/pause")[0]["cams"] == {"yard": {"s": "paused"}}
-    boss.order("edge/v1/home/pi/cmd/resume", b'{"id": "a3", "camera": "yard"}')
+    boss.order("edge/v1/home/pi/cmd/resume", lasting(id="a3", camera="yard"))
     assert until(lambda: len(ear.said("/evt/yard")) > before)
     notices = {(m["seq"], m["boot"]): m for m in ear.said("/sys") if m["k"].startswith("camera")}
     kinds = [m["k"] for m in sorted(notices.values(), key=lambda m: m["ts"])]

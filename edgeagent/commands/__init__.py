@@ -1,20 +1,22 @@
 """What the broker's side may ask of this device, and the answer.
 
 Nothing is done that ``[commands] allow`` does not name. One order after another, in a thread of
-its own: the link's thread only hands them over. An order is done once: what comes again under the
-same id is answered from memory.
+its own: the link's thread only hands them over. What changes something is written down before it
+is done, and done once: what comes again under the same id is answered, over restarts as well.
 """
 
-import json
 import logging
 import queue
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgeagent.clock import Clock
+from edgeagent.commands.books import NAME_MAX, Books
+from edgeagent.commands.judging import MAX_BYTES, answerable, judge_expiry, parsed
+from edgeagent.commands.kinds import Asked, Deed, Doer, Kind
+from edgeagent.commands.known import Begun
 from edgeagent.config import CommandsConfig
 from edgeagent.errors import EdgeagentError
 from edgeagent.findings import Notice
@@ -23,31 +25,23 @@ from edgeagent.link import Order
 from edgeagent.rate import Bucket
 from edgeagent.wire.json import answer_json
 
+__all__ = ["Asked", "Books", "Commands", "Deed", "Kind"]
+
 _log = logging.getLogger(__name__)
 
 PART = "commands"
 """Its name in health."""
-MAX_BYTES = 1024
-"""Longest order that is read."""
 MAX_WAITING = 8
 """Orders that wait for the one being done; more are counted and not done."""
 MAX_REMEMBERED = 64
-"""Answers kept for those who ask again."""
+"""Answers kept whole for those who ask again."""
 NOTICES_PER_S, NOTICES_AT_ONCE = 1 / 60, 3
 """How often it is said that an order was ignored; all are counted."""
+DEADLINE_S = 10.0
+"""Longest that one order is waited for; a look gives up after 8 s by itself."""
 STOP_S = 1.0
 """How long `Commands.close` waits for its thread."""
-ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-MAX_TOPIC = 256
 
-Asked = Mapping[str, Any]
-Deed = Callable[[str, Asked], Mapping[str, Any]]
-"""Does one kind of order, given its id and all that it says, well within `Health`'s patience;
-returns what to answer.
-
-Raises:
-    EdgeagentError: it cannot be done; its text is the answer.
-"""
 Answer = Callable[[Order, bytes], bool]
 """`link.Link.reply`."""
 
@@ -58,31 +52,37 @@ class Commands:
     def __init__(
         self,
         config: CommandsConfig,
-        deeds: Mapping[str, Deed],
+        kinds: Mapping[str, Kind],
         answer: Answer,
         device: str,
+        books: Books,
         clock: Clock,
         health: Health,
         tell: Callable[[Notice], None],
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         """Prepare; `start` begins.
 
         Args:
             config: the ``[commands]`` table.
-            deeds: how each kind of order is done.
+            kinds: how each kind of order is done.
             answer: takes an answer to the broker.
             device: stands in the answers.
+            books: where they are written down.
             clock: judges ``exp``.
             health: counts what was done and what was ignored.
             tell: hears of ignored orders, a few a minute.
+            deadline_s: see `DEADLINE_S`.
         """
-        self._deeds = {name: deeds[name] for name in config.allow if name in deeds}
-        self._reply, self._device = answer, device
+        self._kinds = {name: kinds[name] for name in config.allow if name in kinds}
+        self._reply, self._device, self._books = answer, device, books
         self._clock, self._health, self._tell = clock, health, tell
         self._rate = Bucket(config.per_minute / 60, burst=config.per_minute / 6)
         self._notices = Bucket(NOTICES_PER_S, burst=NOTICES_AT_ONCE)
         self._waiting: queue.Queue[Order | None] = queue.Queue(MAX_WAITING)
         self._answers: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._doer = Doer(deadline_s)
+        self._then: Callable[[], None] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=PART, daemon=True)
 
@@ -104,7 +104,7 @@ class Commands:
             self._waiting.put_nowait(None)
         except queue.Full:
             _log.debug("commands: orders were waiting at the end")
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(STOP_S)
 
     def _run(self) -> None:
@@ -118,29 +118,20 @@ class Commands:
 
     def _take(self, order: Order) -> None:
         try:
-            asked = self._read(order)
+            asked = parsed(order)
+            if not self._rate.take(self._clock.mono_s()):
+                raise ValueError("too many came at once; see commands.per_minute")
         except ValueError as error:
             self._ignore(order, str(error))
             return
         key = order.name, str(asked["id"])
         if key not in self._answers:
             self._remember(key, self._outcome(order.name, asked))
-        if not self._reply(_answerable(order), self._answers[key]):
+        if not self._reply(answerable(order), self._answers[key]):
             _log.info("command %s %s: its answer was not taken", *key)
-
-    def _read(self, order: Order) -> Asked:
-        """Return what ``order`` says.
-
-        Raises:
-            ValueError: it is none to be answered, and why.
-        """
-        if order.retained:
-            raise ValueError("it is retained, and would be done at each connect: clear the topic")
-        if len(order.payload) > MAX_BYTES:
-            raise ValueError(f"it is longer than {MAX_BYTES} bytes")
-        if not self._rate.take(self._clock.mono_s()):
-            raise ValueError("too many came at once; see commands.per_minute")
-        return _parsed(order.payload)
+        then, self._then = self._then, None
+        if then is not None:
+            then()
 
     def _outcome(self, name: str, asked: Asked) -> bytes:
         try:
@@ -149,26 +140,43 @@ class Commands:
         except EdgeagentError as error:
             self._health.count("commands_refused_total")
             told = {"ok": False, "why": str(error)}
+        told = {**told, "aud": self._books.head}
         return answer_json(self._device, name, asked["id"], told, self._clock.wall_ms())
 
     def _do(self, name: str, asked: Asked) -> Mapping[str, Any]:
-        deed = self._deeds.get(name)
-        if deed is None:
-            allowed = ", ".join(self._deeds)
-            raise EdgeagentError(f"{name!r} is not allowed here; commands.allow names {allowed}")
-        self._judge_expiry(asked.get("exp"))
+        if begun := self._books.begun(name, asked):
+            return _again(begun)
+        try:
+            kind = self._allowed(name)
+            judge_expiry(asked, self._clock, kind.changes, self._books.floor_ms)
+        except EdgeagentError as error:
+            self._books.refuse(name, asked, str(error))
+            raise
         _log.info("command %s %s", name, asked["id"])
-        return deed(asked["id"], asked)
+        if not kind.changes:
+            return self._doer.do(name, kind.deed, asked)
+        return self._change(name, kind, asked)
 
-    def _judge_expiry(self, expires_ms: object) -> None:
-        if expires_ms is None:
-            return
-        if isinstance(expires_ms, bool) or not isinstance(expires_ms, int):
-            raise EdgeagentError(f"exp: {expires_ms!r} is not unix time in ms")
-        if not self._clock.trusted():
-            raise EdgeagentError("exp cannot be judged: this device's clock is not set yet")
-        if self._clock.wall_ms() > expires_ms:
-            raise EdgeagentError("it has expired")
+    def _allowed(self, name: str) -> Kind:
+        kind = self._kinds.get(name)
+        if kind is None:
+            allowed = ", ".join(self._kinds) or "nothing"
+            raise EdgeagentError(
+                f"{name[:NAME_MAX]!r} is not allowed here; commands.allow names {allowed}"
+            )
+        return kind
+
+    def _change(self, name: str, kind: Kind, asked: Asked) -> Mapping[str, Any]:
+        """Do what changes something: first on disk, then done, then what became of it on disk."""
+        self._books.begin(name, asked)
+        try:
+            told = self._doer.do(name, kind.deed, asked)
+        except EdgeagentError as error:
+            self._books.end(name, asked, str(error) or "it failed")
+            raise
+        self._books.end(name, asked)
+        self._then = kind.then
+        return told
 
     def _remember(self, key: tuple[str, str], answer: bytes) -> None:
         self._answers[key] = answer
@@ -178,21 +186,17 @@ class Commands:
     def _ignore(self, order: Order, why: str) -> None:
         self._health.count("commands_ignored_total")
         if self._notices.take(self._clock.mono_s()):
-            self._tell(Notice("command", "ignored", why, order.name[:64]))
+            self._tell(Notice("command", "ignored", why, order.name[:NAME_MAX]))
 
 
-def _parsed(payload: bytes) -> Asked:
-    try:
-        asked = json.loads(payload)
-    except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
-    if not isinstance(asked, dict) or not ID.fullmatch(str(asked.get("id", ""))):
-        raise ValueError('it has no "id" of 1 to 64 letters, digits, "_", ".", ":" or "-"')
-    return {**asked, "id": str(asked["id"])}
+def _again(begun: Begun) -> Mapping[str, Any]:
+    """Return what is told of an order that was begun by an earlier process, or long ago.
 
-
-def _answerable(order: Order) -> Order:
-    """Return ``order`` with a response topic that is one, and cannot be an order to others."""
-    to = order.reply_to
-    is_odd = len(to) > MAX_TOPIC or set(to) & set("+#\0$") or "cmd" in to.split("/")
-    return order._replace(reply_to="") if is_odd else order
+    Raises:
+        EdgeagentError: it was not done, or nobody knows.
+    """
+    if begun.ok:
+        return {"again": True}
+    raise EdgeagentError(
+        begun.why or "it was begun before, and the agent ended meanwhile: it is not done again"
+    )
