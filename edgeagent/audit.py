@@ -193,7 +193,7 @@ def _read(line: bytes) -> tuple[int, str]:
     """Return a line's number and the digest it holds; 0 where it is none."""
     try:
         told = msgspec.json.decode(line, type=_Line)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return 0, NOTHING
     return told.n, told.prev
 

@@ -23,15 +23,20 @@ class Reload(StrEnum):
     """Kept until the next start, and reported."""
 
 
-def _meta(reload: Reload, text: str, unit: str, **bounds: Any) -> Meta:  # noqa: ANN401
-    schema = {"x-unit": unit, "x-reload": str(reload)}
-    extra = {"unit": unit, "reload": reload}
+def _meta(reload: Reload, text: str, unit: str, remote: bool = False, **bounds: Any) -> Meta:  # noqa: ANN401
+    schema = {"x-unit": unit, "x-reload": str(reload), **({"x-remote": True} if remote else {})}
+    extra = {"unit": unit, "reload": reload, "remote": remote}
     return Meta(description=text, extra=extra, extra_json_schema=schema, **bounds)
 
 
 def live(text: str, unit: str = "", **bounds: Any) -> Meta:  # noqa: ANN401
     """Describe a setting that a reload takes over at once."""
     return _meta(Reload.LIVE, text, unit, **bounds)
+
+
+def remote(text: str, unit: str = "", **bounds: Any) -> Meta:  # noqa: ANN401
+    """Describe a setting that a reload takes over at once, and an order from afar may set, too."""
+    return _meta(Reload.LIVE, text, unit, remote=True, **bounds)
 
 
 def part(text: str, unit: str = "", **bounds: Any) -> Meta:  # noqa: ANN401
@@ -142,20 +147,20 @@ Factor = Annotated[float, Meta(ge=0.25, le=4)]
 class MotionConfig(Section, frozen=True):
     """[motion]: how much must change before the model is asked."""
 
-    gate: Annotated[bool, live(
+    gate: Annotated[bool, remote(
         "Only what moved is looked at; false: every frame, as often as looks_per_s allows.")] = True
     cell_px: Annotated[int, part(
         "Size of a motion cell, 4, 8 or 16; 0: 8, and 16 in frames larger than 1600x1000.", "px", ge=0, le=16)] = 0
-    sensitivity: Annotated[Word | Factor, live(
+    sensitivity: Annotated[Word | Factor, remote(
         "Higher sees fainter things; thresholds are divided by it. Words: 0.7, 1 and 1.5.")] = "normal"
-    min_cells: Annotated[int, live("Smallest connected group of cells.", "cells", ge=1, le=1000)] = 2
-    confirm_s: Annotated[float, live(
+    min_cells: Annotated[int, remote("Smallest connected group of cells.", "cells", ge=1, le=1000)] = 2
+    confirm_s: Annotated[float, remote(
         "A group must be near one seen so long before; 0 reports at once.", "s", ge=0, le=5)] = 0.1
-    static_s: Annotated[float, live(
+    static_s: Annotated[float, remote(
         "What stays unchanged for so long becomes background.", "s", ge=0.5, le=600)] = 3.0
-    still_s: Annotated[float, live(
+    still_s: Annotated[float, remote(
         "An episode of motion ends after so long without any.", "s", ge=0.1, le=60)] = 2.0
-    every_s: Annotated[float, live(
+    every_s: Annotated[float, remote(
         "An episode that goes on is reported again so often.", "s", ge=1, le=3600)] = 10.0
 
     @property
@@ -193,34 +198,34 @@ class ModelConfig(Section, frozen=True):
         "It has hung, too, when a model is not loaded by then.", "s", ge=1, le=600)] = 30.0
     retry_s: Annotated[float, part(
         "Longest wait until a lost Edge TPU is tried again.", "s", ge=1, le=3600)] = 30.0
-    looks_per_s: Annotated[float, live(
+    looks_per_s: Annotated[float, remote(
         "At most so many looks a second and camera.", "1/s", ge=0.1, le=60)] = 10.0
-    max_looks: Annotated[int, live(
+    max_looks: Annotated[int, remote(
         "At most so many regions of one frame are looked at.", "", ge=1, le=8)] = 1
-    margin: Annotated[float, live(
+    margin: Annotated[float, remote(
         "A region is widened by this share of its size on each side.", "", ge=0, le=2)] = 0.25
-    min_region: Annotated[float, live(
+    min_region: Annotated[float, remote(
         "A region is at least this share of the frame's height.", "", ge=0.05, le=1)] = 0.5
 
 
 class EventsConfig(Section, frozen=True):
     """[events]: what is worth saying."""
 
-    threshold: Annotated[float, live("Lowest score that counts.", "", ge=0.01, le=1)] = 0.4
-    labels: Annotated[list[str], live("Only these labels; empty: all that the model knows.")] = []
-    top: Annotated[int, live("A classifier's best labels, so many.", "", ge=1, le=10)] = 1
-    min_hits: Annotated[int, live("Looks a thing must be seen in before it is said.", "", ge=1, le=20)] = 2
-    gone_s: Annotated[float, live(
+    threshold: Annotated[float, remote("Lowest score that counts.", "", ge=0.01, le=1)] = 0.4
+    labels: Annotated[list[str], remote("Only these labels; empty: all that the model knows.")] = []
+    top: Annotated[int, remote("A classifier's best labels, so many.", "", ge=1, le=10)] = 1
+    min_hits: Annotated[int, remote("Looks a thing must be seen in before it is said.", "", ge=1, le=20)] = 2
+    gone_s: Annotated[float, remote(
         "A thing looked for and not seen for so long has gone.", "s", ge=0.1, le=600)] = 2.0
-    heartbeat_s: Annotated[float, live(
+    heartbeat_s: Annotated[float, remote(
         "A thing that stays is confirmed by a look, and said again, so often.", "s", ge=1, le=86400)] = 60.0
-    hard_band: Annotated[float, live(
+    hard_band: Annotated[float, remote(
         "A best score less than this above the threshold is marked hard.", "", ge=0, le=1)] = 0.1
-    per_minute: Annotated[float, live(
+    per_minute: Annotated[float, remote(
         "At most so many events a minute and camera; the rest are counted.", "1/min", ge=1, le=6000)] = 120.0
-    counts_s: Annotated[float, live(
+    counts_s: Annotated[float, remote(
         "Who came, and crossed a line, is summed up so often; 0: never.", "s", ge=0, le=86400)] = 60.0
-    vectors_per_s: Annotated[float, live(
+    vectors_per_s: Annotated[float, remote(
         "At most so many feature vectors a second and camera.", "1/s", ge=0.01, le=10)] = 1.0
 
 
@@ -264,7 +269,7 @@ class MqttConfig(Section, frozen=True):
         "Stored events sent a second, at most; live ones go first.", "1/s", ge=0.1, le=10000)] = 200.0
 
 
-Command = Annotated[str, Meta(pattern="^(ping|status|bench|look|pause|resume|reload|restart)$")]
+Command = Annotated[str, Meta(pattern="^(ping|status|bench|look|pause|resume|set|reload|restart)$")]
 
 
 class CommandsConfig(Section, frozen=True):
@@ -272,7 +277,7 @@ class CommandsConfig(Section, frozen=True):
 
     allow: Annotated[list[Command], part(
         'Orders taken from cmd/NAME: "ping", "status" and "bench" (how it fares), "look" (look now, and say what is in view), '
-        '"pause" and "resume" (close cameras, and watch them again), "reload" (read this file again), "restart"; empty: none.')] = msgspec.field(default_factory=lambda: ["ping", "status"])
+        '"pause" and "resume" (close cameras, and watch them again), "set" (settings marked remote), "reload" (read this file again), "restart"; empty: none.')] = msgspec.field(default_factory=lambda: ["ping", "status"])
     per_minute: Annotated[float, part("At most so many orders a minute.", "1/min", ge=1, le=600)] = 30.0
 
 
@@ -305,7 +310,7 @@ class ClockConfig(Section, frozen=True):
 class HealthConfig(Section, frozen=True):
     """[health]: what the agent says of itself."""
 
-    stat_s: Annotated[float, live("How often counters are published; 0: never.", "s", ge=0, le=86400)] = 60.0
+    stat_s: Annotated[float, remote("How often counters are published; 0: never.", "s", ge=0, le=86400)] = 60.0
     stuck_s: Annotated[float, live(
         "A part busy for so long with no progress stops feeding systemd's watchdog.", "s", ge=5, le=600)] = 30.0
 

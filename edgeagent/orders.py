@@ -9,6 +9,7 @@ from edgeagent.cameras import Cameras
 from edgeagent.commands import Asked, Kind
 from edgeagent.config import Reload
 from edgeagent.engines import shown
+from edgeagent.errors import EdgeagentError, UsageError
 from edgeagent.histogram import Histogram
 from edgeagent.pausing import Pausing
 from edgeagent.settings import Change
@@ -22,6 +23,18 @@ STAGES_MAX = 24
 class Life(Protocol):
     """What orders ask of the supervisor; from any thread."""
 
+    def reread(self) -> None:
+        """Ask for the settings to be read again."""
+        ...
+
+    def restart(self) -> None:
+        """Ask for a clean stop with a status that systemd starts anew."""
+        ...
+
+
+class Standing(Protocol):
+    """What orders ask of the settings in force; from any thread."""
+
     def upcoming(self) -> list[Change]:
         """Return what the settings file would change now.
 
@@ -30,12 +43,20 @@ class Life(Protocol):
         """
         ...
 
-    def reread(self) -> None:
-        """Ask for the settings to be read again."""
+    def judge(self, values: Mapping[str, Any]) -> list[Change]:
+        """Return what ``values`` would change, which lie over the settings file.
+
+        Raises:
+            ConfigError: with every fault in them; nothing is taken over then.
+        """
         ...
 
-    def restart(self) -> None:
-        """Ask for a clean stop with a status that systemd starts anew."""
+    def try_(self, values: Mapping[str, Any], by: str) -> None:
+        """Write ``values`` down as a trial; the next `reread` puts them in force.
+
+        Raises:
+            OSError: the disk refuses.
+        """
         ...
 
 
@@ -73,19 +94,43 @@ def of_questions(
     return {name: Kind(deed, changes=False) for name, deed in told.items()}
 
 
-def of_life(life: Life) -> dict[str, Kind]:
+def of_life(life: Life, settings: Standing) -> dict[str, Kind]:
     """Return the orders that the supervisor does when they are answered."""
 
     def reload(_wish: str, _asked: Asked) -> Mapping[str, Any]:
-        changed = life.upcoming()
+        changed = settings.upcoming()
         kept = [change.path for change in changed if change.reload is Reload.START]
         taken = [change.path for change in changed if change.path not in kept]
         return {"new": taken[:TOLD_MAX], "kept": kept[:TOLD_MAX]}
 
+    def set_(wish: str, asked: Asked) -> Mapping[str, Any]:
+        values = _values(asked)
+        changed = settings.judge(values)
+        try:
+            settings.try_(values, f"order {wish}")
+        except OSError as error:
+            raise EdgeagentError(
+                f"they cannot be written down: {error.strerror or error}"
+            ) from None
+        return {"new": [change.path for change in changed][:TOLD_MAX]}
+
     return {
+        "set": Kind(set_, then=life.reread),
         "reload": Kind(reload, then=life.reread),
         "restart": Kind(lambda _wish, _asked: {}, then=life.restart),
     }
+
+
+def _values(asked: Asked) -> Mapping[str, Any]:
+    """Return the ``values`` of an order.
+
+    Raises:
+        UsageError: there are none.
+    """
+    values = asked.get("values")
+    if not isinstance(values, dict) or not values:
+        raise UsageError('values: name some, as {"events.threshold": 0.5}')
+    return values
 
 
 def _times(stages: Mapping[str, Histogram]) -> Mapping[str, Sequence[float]]:

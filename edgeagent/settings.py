@@ -31,6 +31,8 @@ class Setting:
     text: str
     unit: str
     reload: Reload
+    remote: bool = False
+    """Whether it may be set from afar, by an order."""
 
     @property
     def allowed(self) -> str:
@@ -88,7 +90,7 @@ def _clean(section: type[msgspec.Struct], table: Any, path: str, faults: list[Fa
         shown = f"[[{_unnumbered(name)}]]" if name.endswith("]") else f"[{name}]"
         faults.append((name, f"{table!r} is not a table; write it as {shown}"))
         return {}
-    hints = _hints(section)
+    hints = hints_of(section)
     good: dict[str, Any] = {}
     for key, value in table.items():
         if key not in hints:
@@ -97,14 +99,14 @@ def _clean(section: type[msgspec.Struct], table: Any, path: str, faults: list[Fa
             good[key] = _clean_rows(hints[key], value, path + key, faults)
         elif isinstance(hints[key], type) and issubclass(hints[key], msgspec.Struct):
             good[key] = _clean(hints[key], value, f"{path}{key}.", faults)
-        elif what := _value_fault(hints[key], value):
+        elif what := value_fault(hints[key], value):
             faults.append((path + key, what))
         else:
             good[key] = value
     return good
 
 
-def _hints(section: type[msgspec.Struct]) -> dict[str, Any]:
+def hints_of(section: type[msgspec.Struct]) -> dict[str, Any]:
     """Return what each key of a table may be, by its name in the file."""
     hints = get_type_hints(section, include_extras=True)
     names = zip(section.__struct_encode_fields__, section.__struct_fields__, strict=True)
@@ -139,7 +141,8 @@ def _unnumbered(path: str) -> str:
     return re.sub(r"\[\d+\]", "", path)
 
 
-def _value_fault(hint: Any, value: Any) -> str:  # noqa: ANN401
+def value_fault(hint: Any, value: Any) -> str:  # noqa: ANN401
+    """Return what is wrong with ``value`` for a setting annotated so; "" nothing."""
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError:
@@ -238,7 +241,8 @@ def _setting(path: str, field: inspect.Field, kind: inspect.Metadata) -> Setting
     default = field.default if made is msgspec.NODEFAULT else made()
     extra = kind.extra or {}
     text = str((kind.extra_json_schema or {})["description"])
-    return Setting(path, kind, default, text, extra["unit"], extra["reload"])
+    reload, remote = extra["reload"], extra.get("remote", False)
+    return Setting(path, kind, default, text, extra["unit"], reload, remote)
 
 
 def changes(old: Config, new: Config) -> list[Change]:
@@ -272,5 +276,5 @@ def _flat(section: msgspec.Struct, path: str) -> Iterator[tuple[str, Any]]:
         elif isinstance(value, list) and value and isinstance(value[0], msgspec.Struct):
             for number, row in enumerate(value):
                 yield from _flat(row, f"{path}{name}[{number}].")
-        elif not (value == [] and _row_of(_hints(type(section))[name])):
+        elif not (value == [] and _row_of(hints_of(type(section))[name])):
             yield path + name, value

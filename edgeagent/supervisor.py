@@ -24,7 +24,7 @@ from edgeagent.control import Control, runtime_folder
 from edgeagent.desk import Desk
 from edgeagent.edgetpu import find_devices
 from edgeagent.edgetpu.recovery import Recovery
-from edgeagent.errors import ConfigError, EdgeagentError
+from edgeagent.errors import EdgeagentError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
 from edgeagent.health import Health
@@ -36,9 +36,10 @@ from edgeagent.page import Page
 from edgeagent.page.telling import Feed
 from edgeagent.pauses import Pauses
 from edgeagent.pausing import Pausing
+from edgeagent.probation import Probation
 from edgeagent.reckoning import Reckoning
 from edgeagent.rounds import Parts, Rounds
-from edgeagent.settings import Change, changes, load
+from edgeagent.settings import Change, changes
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
 from edgeagent.watching import Watches
@@ -52,7 +53,18 @@ DRAIN_S = 1.5
 RESTART_STATUS = 75
 """Exit status of a restart that was ordered (``EX_TEMPFAIL`` of ``sysexits.h``): not 0, so that
 systemd starts the service anew whether its unit says ``always`` or ``on-failure``."""
-GOOD_NEWS = ("back", "lent", "paused", "read", "ready", "resumed", "returned", "set", "well")
+GOOD_NEWS = (
+    "back",
+    "kept",
+    "lent",
+    "paused",
+    "read",
+    "ready",
+    "resumed",
+    "returned",
+    "set",
+    "well",
+)
 """Notices that need nobody's attention."""
 
 
@@ -76,7 +88,7 @@ class Supervisor:
             clock: for everything.
             find: the Edge TPUs that can be seen.
         """
-        self._config, self._path, self._state, self._clock = config, path, state, clock
+        self._config, self._state, self._clock = config, state, clock
         self._kernel = kernel_boot()
         self._reckoning = Reckoning(clock, self._kernel, state, self.tell)
         self.health = Health()
@@ -98,6 +110,7 @@ class Supervisor:
         self._page = Page(state, self.health, Feed(self._bulletin, clock, config))
         self._failure: EdgeagentError | None = None
         self._status = 0
+        self._probation = Probation(config, path, state, self.tell, clock)
 
     def run(self) -> int:
         """Work until told to stop, or until every camera has ended; return the exit status.
@@ -109,6 +122,7 @@ class Supervisor:
         folder = Path(self._config.outbox.folder or self._state / "outbox")
         self._outbox = Outbox.open(folder, boot.name, self._config.outbox, self.tell, self._clock)
         self._put(self._start_event(boot))
+        self._config = self._probation.begin(boot.ended)
         self._rounds = Rounds(self._parts(folder), self.health, self._clock, Machine())
         self._reckoning.look()
         self._uplink = Uplink(
@@ -148,13 +162,13 @@ class Supervisor:
         return {
             **orders.of_questions(self._rounds.bulletin, boot, lambda: self._outbox.depth),
             **orders.of_cameras(self._cameras, self._pausing),
-            **orders.of_life(self),
+            **orders.of_life(self, self._probation),
         }
 
     def _books(self) -> Books:
         books = Books(self._state, self._clock)
         if books.fault:
-            self.health.fault("commands", books.fault)
+            self.health.fault("orders", books.fault)
         return books
 
     def _parts(self, folder: Path) -> Parts:
@@ -233,6 +247,8 @@ class Supervisor:
                 self._uplink.announce()
             self._pausing.tick()
             self._reckoning.look()
+            if self._probation.tick(self._bulletin):
+                self.reread()
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():
                 self._fail(RuntimeError("the publisher's thread died"))
@@ -248,27 +264,20 @@ class Supervisor:
         self._status = RESTART_STATUS
         self._stop.set()
 
-    def upcoming(self) -> list[Change]:
-        """Return what the settings file would change now; see `orders.Life`."""
-        return changes(self._config, load(self._path)) if self._path else []
-
     def reread(self) -> None:
         """Ask for the settings to be read again; safe in a signal handler."""
         self._reload.set()
 
     def _reread(self) -> None:
-        """Take over what may be taken over; a wrong file changes nothing."""
-        if self._path is None:
-            return
-        try:
-            config = load(self._path)
-        except ConfigError as error:
-            self.health.fault("config", error.faults[0])
-            self.tell(Notice("config", "refused", "; ".join(error.faults)))
-            return
-        self.health.well("config")
+        """Take over what may be taken over; a wrong file changes nothing of what it said before."""
+        config, fault = self._probation.read()
         changed, self._config = changes(self._config, config), config
-        self._take_over(changed)
+        if fault:
+            self.health.fault("config", fault)
+        else:
+            self.health.well("config")
+        if changed or not fault:
+            self._take_over(changed)
 
     def _take_over(self, changed: list[Change]) -> None:
         kept = [c.path for c in changed if c.reload is Reload.START]

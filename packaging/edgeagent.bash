@@ -9,7 +9,7 @@ _shtab_edgeagent_models_subparsers=(pull catalogue add build)
 _shtab_edgeagent_subparsers=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover audit bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
-_shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema)
+_shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema --state)
 _shtab_edgeagent_demo_option_strings=(-h --help --debug --clip --camera --broker --seconds)
 _shtab_edgeagent_replay_option_strings=(-h --help --debug --config --camera --model --vector)
 _shtab_edgeagent_look_option_strings=(-h --help --debug --config --state --still --cells --seconds)

@@ -96,6 +96,7 @@ _shtab_edgeagent_check_options=(
   "--debug[show tracebacks, log more]"
   "--sample[print a commented sample file]"
   "--schema[print a JSON Schema for editors]"
+  "--state[state folder\; default\: \$STATE_DIRECTORY]:state:"
   ":settings file:"
 )
 

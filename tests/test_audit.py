@@ -71,6 +71,15 @@ def test_a_changed_line_is_found(line: int, old: str, new: str, found: str, tmp_
     assert found in check(tmp_path).fault
 
 
+@pytest.mark.parametrize("line", [b'{"n":5,"prev":"\xff"}', b"[" * 9000, b"", b"7", b'{"n":1e99}'])
+def test_a_log_of_any_bytes_can_be_read_and_added_to(line: bytes, tmp_path: Path) -> None:
+    written(tmp_path)
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(line + b"\n")
+    assert ":6: it is no line" in written(tmp_path, 1).fault
+    assert check(tmp_path).head.length == 7
+
+
 def test_a_line_taken_out_of_the_middle_is_found(tmp_path: Path) -> None:
     written(tmp_path)
     lines = (tmp_path / FILE).read_text().splitlines(keepends=True)

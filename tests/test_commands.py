@@ -371,7 +371,9 @@ def test_what_cannot_be_written_down_is_not_done(tmp_path: Path, deed: Doer) -> 
     assert deed.done == ["last"]
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"begun": 7}', b"\xff" * 9000])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"begun": 7}', b'{"begun": {"\xff": 1}}', b"[" * 9000]
+)
 def test_while_nobody_knows_what_was_done_nothing_is(data: bytes, again: Again) -> None:
     (again.folder / FILE).write_bytes(data)
     (answer,) = again.life(again.expiring("a1", 60))

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from edgeagent import credentials, settings
+from edgeagent import credentials, overlay, settings
 from edgeagent.config import Config
 from edgeagent.errors import ConfigError, CredentialError
 from edgeagent.model import bundles_folder, find_bundle
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, help="settings file")
     parser.add_argument("--sample", action="store_true", help="print a commented sample file")
     parser.add_argument("--schema", action="store_true", help="print a JSON Schema for editors")
+    parser.add_argument("--state", type=Path, help="state folder; default: $STATE_DIRECTORY")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,9 +35,39 @@ def run(options: argparse.Namespace) -> int:
         config = settings.load(options.file)
         _check_credentials(config, options.file)
         _check_bundles(config)
-        for path, value in settings.flat(config):
-            print(f"{path} = {_shown(path, value)}")
+        _print_settings(config, options.file, options.state or _state_folder())
     return 0
+
+
+def _state_folder() -> Path:
+    # Here: run imports this file.
+    from edgeagent.cli.run import state_folder
+
+    return state_folder()
+
+
+def _print_settings(config: Config, file: Path, state: Path) -> None:
+    """Print each setting in force, and which file sets it where that is not its default."""
+    over, text = _overlay(state), file.read_text(encoding="utf-8")
+    new, faults = overlay.applied(config, over.values)
+    before = dict(settings.flat(config))
+    for path, value in settings.flat(new):
+        line = settings.line_of(text, path)
+        origin = f"  # {file}:{line}" if line else ""
+        if path in over.values and before[path] != value:
+            origin = f"  # {state / overlay.FILE}: {over.by}"
+        print(f"{path} = {_shown(path, value)}{origin}")
+    for fault in faults:
+        print(f"# not in force, {state / overlay.FILE}: {fault}")
+
+
+def _overlay(state: Path) -> overlay.Set:
+    """Return what was set from afar; what cannot be read is not in force in the agent either."""
+    try:
+        return overlay.read(state).now
+    except overlay.UNREADABLE as error:
+        print(f"# {state / overlay.FILE} cannot be read: {error}", file=sys.stderr)
+        return overlay.Set({}, "")
 
 
 def _check_credentials(config: Config, file: Path) -> None:
@@ -98,7 +129,8 @@ def _header(section: str) -> str:
 
 
 def _setting_lines(setting: settings.Setting, key: str) -> Iterator[str]:
-    yield f"# {setting.text} ({setting.allowed}; reload: {setting.reload})\n"
+    how = f"reload: {setting.reload}" + ("; remote" if setting.remote else "")
+    yield f"# {setting.text} ({setting.allowed}; {how})\n"
     given = _EXAMPLE.get(setting.path)
     value = json.dumps(setting.default if given is None else given)
     mark = "#" if setting.path.startswith("camera.") and setting.path.count(".") > 1 else "# "

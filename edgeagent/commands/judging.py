@@ -27,12 +27,17 @@ def parsed(order: Order) -> Asked:
     if len(order.payload) > MAX_BYTES:
         raise ValueError(f"it is longer than {MAX_BYTES} bytes")
     try:
-        asked = json.loads(order.payload)
+        asked = json.loads(order.payload, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise ValueError("it is not JSON") from None
     if not isinstance(asked, dict) or not _is_id(str(asked.get("id", ""))):
         raise ValueError('it has no "id" of 1 to 64 letters, digits, "_", ".", ":" or "-"')
     return {**asked, "id": str(asked["id"])}
+
+
+def _no_number(text: str) -> float:
+    """Refuse ``NaN`` and ``Infinity``, which Python's reader takes and JSON does not have."""
+    raise ValueError(text)
 
 
 def _is_id(text: str) -> bool:

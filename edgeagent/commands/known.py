@@ -4,6 +4,7 @@ An order is remembered until it expires, and what has expired is refused for tha
 file stays small and nothing that could be done again is ever forgotten, over restarts as well.
 """
 
+import logging
 import threading
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import msgspec
 from edgeagent.atomic import write_whole
 from edgeagent.clock import Clock
 from edgeagent.errors import EdgeagentError
+
+_log = logging.getLogger(__name__)
 
 FILE = "orders.json"
 """In the state folder."""
@@ -54,9 +57,10 @@ class Known:
             self._kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
         except FileNotFoundError:
             self._kept = _Kept()
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
             self._kept = _Kept()
-            self.fault = f"{self._path} cannot be read ({error}); remove it, at the device"
+            _log.warning("%s: %s", self._path, error)
+            self.fault = f"{self._path} cannot be read; remove it, at the device"
 
     @property
     def floor_ms(self) -> int:
@@ -97,7 +101,9 @@ class Known:
             OSError: the disk refuses; it stands as begun.
         """
         with self._lock:
-            begun = self._kept.begun[_key(name, wish)]
+            begun = self._kept.begun.get(_key(name, wish))
+            if begun is None:
+                return
             ended = msgspec.structs.replace(begun, ok=ok, why=why)
             self._keep(_Kept(self._kept.floor, self._kept.begun | {_key(name, wish): ended}))
 

@@ -71,6 +71,9 @@ def _of_other(part: str, why: str) -> State:
     if part == "config":
         cure = "edgeagent check FILE says where to mend it; then systemctl reload edgeagent"
         return State("warning", "refused", f"the settings before it are in force: {why}", cure)
+    if part == "orders":
+        why, _, cure = why.partition("; ")
+        return State("warning", "unread", why, cure or "edgeagent audit says where it breaks")
     if part == "page":
         why, _, cure = why.partition("; ")
         return State("warning", "away", why, cure or "see [page]; it is tried again by itself")

@@ -97,6 +97,9 @@ class Connection:
             return
         self._voice.terms = self._voice.terms.narrowed(properties)
         self._voice.add_birth()
+        if self._hear is not None:
+            # Before the birth: whoever hears that it is here may order at once.
+            subscribe(self._client, self._voice.topic("cmd/+"), self._is_v5)
         self._say_birth()
 
     def _say_birth(self) -> None:
@@ -107,8 +110,6 @@ class Connection:
             _log.exception("the birth message could not be made")
             self._birth = 0
         if not self._birth:
-            if self._hear is not None:
-                subscribe(self._client, self._voice.topic("cmd/+"), self._is_v5)
             self.is_up = True
             self.settled.set()
             self._happened()

@@ -41,7 +41,7 @@ host = "127.0.0.1"
 port = {port}
 tls = false
 [commands]
-allow = ["ping", "status", "bench", "reload", "restart"]
+allow = ["ping", "status", "bench", "set", "reload", "restart"]
 per_minute = 600
 {more}
 """
@@ -421,5 +421,19 @@ def test_an_agent_answers_questions_and_reads_its_settings_again(
         kept.settings.write_text(kept.settings.read_text() + "top = 3\n")
         wrong = answer("reload", lasting(id="r2"))
         assert (wrong["ok"], "Cannot overwrite a value" in wrong["why"]) == (False, True)
-    assert kept.statuses == []
+        refused = answer("set", lasting(id="v1", values={"mqtt.host": "evil.example"}))
+        assert "may be set from afar" in refused["why"]
+        told = answer("set", lasting(id="v2", values={"events.top": 4}))
+        assert told["new"] == ["events.top"]
+
+        def taken() -> list[str]:
+            notices = [m for m in boss.answers("/sys") if m["k"] == "config_read"]
+            return [m["why"] for m in notices if "taken over: events.top" in m["why"]]
+
+        assert until(lambda: len(taken()) == 2)  # though the file is wrong now
+        kept.settings.write_text(LIFE.format(folder=tmp_path, port=broker.port, more=""))
+        assert kept.process is not None
+        kept.process.kill()
+        assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "config_reverted"])
+    assert kept.statuses == [-9]
     boss.close()
