@@ -23,7 +23,7 @@ from edgeagent.engines import Engine, shown
 from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.identity import client_id
-from edgeagent.link import Link, NoLink, Order
+from edgeagent.link import Link, NoLink, Order, Payload
 from edgeagent.mqtt import MqttLink, Words
 from edgeagent.outbox import Outbox
 from edgeagent.publisher import Publisher, letters

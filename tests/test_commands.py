@@ -1,16 +1,21 @@
 """Orders from the broker: which are done, which are refused, which are not even answered."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgeagent import audit
 from edgeagent.clock import ManualClock
 from edgeagent.commands import MAX_REMEMBERED, Asked, Books, Commands, Deed, Kind
+from edgeagent.commands.judging import MAX_BYTES, judge_expiry, parsed
 from edgeagent.commands.known import FILE, MAX_KNOWN
 from edgeagent.config import CommandsConfig
 from edgeagent.errors import EdgeagentError, UsageError
@@ -371,6 +376,18 @@ def test_what_cannot_be_written_down_is_not_done(tmp_path: Path, deed: Doer) -> 
     assert deed.done == ["last"]
 
 
+def test_what_cannot_be_logged_is_not_done(again: Again) -> None:
+    (again.folder / audit.FILE).mkdir()
+    order = again.expiring("a1", 60)
+    (answer,) = again.life(order)
+    assert "the audit log cannot be written" in answer["why"]
+    (again.folder / audit.FILE).rmdir()
+    (answer,) = again.life(order)
+    assert "the audit log cannot be written" in answer["why"]
+    assert again.deed.done == []
+    assert again.life(again.expiring("a2", 60))[0]["ok"]
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{", b'{"begun": 7}', b'{"begun": {"\xff": 1}}', b"[" * 9000]
 )
@@ -460,3 +477,21 @@ def test_questions_and_a_flood_of_refusals_wear_no_card(tmp_path: Path, deed: Do
     rig.commands.close()
     assert Books(tmp_path, ManualClock()).head.length == 3
     assert not (tmp_path / FILE).exists()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.binary(max_size=MAX_BYTES + 8)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(("id", "exp", "x")), inner),
+    ).map(lambda told: json.dumps(told).encode())
+)
+def test_whatever_comes_is_an_order_with_an_id_or_none(payload: bytes) -> None:
+    try:
+        asked = parsed(Order("look", payload))
+    except ValueError:
+        return
+    assert re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", asked["id"])
+    with suppress(EdgeagentError):
+        judge_expiry(asked, ManualClock(), must=True)

@@ -55,7 +55,11 @@ class Books:
             EdgeagentError: it cannot be, and must therefore not be done.
         """
         self._known.begin(name, asked["id"], asked["exp"])
-        self._write("begun", name, asked)
+        try:
+            self._write("begun", name, asked)
+        except EdgeagentError as error:
+            self.end(name, asked, str(error))
+            raise
 
     def end(self, name: str, asked: Asked, why: str = "") -> None:
         """Write down that it was done, or ``why`` not. Does not raise."""
