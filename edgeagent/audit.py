@@ -8,6 +8,7 @@ import errno
 import hashlib
 import logging
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -127,13 +128,25 @@ def _append(path: Path, data: bytes) -> None:
 def _cut_torn(path: Path) -> None:
     """Take away what stands after the last end of a line: nothing was done upon it."""
     try:
-        data = path.read_bytes()
+        data = _whole(path)
     except FileNotFoundError:
         return
     whole = data.rfind(b"\n") + 1
     if whole < len(data):
         _log.warning("%s: a torn last line is cut off", path)
         os.truncate(path, whole)
+
+
+def _whole(path: Path) -> bytes:
+    """Return the file; what cannot be a log of ours is not read into memory.
+
+    Raises:
+        OSError: it is not there, cannot be read, or is something else.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > 4 * MAX_BYTES:
+        raise OSError(errno.EFBIG, "it is no file, or larger than a log can be")
+    return path.read_bytes()
 
 
 def _digest(line: bytes) -> str:
@@ -220,7 +233,7 @@ def check(folder: Path) -> Story:
 def _lines(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in (folder / OLDER, folder / FILE):
         try:
-            data = path.read_bytes()
+            data = _whole(path)
         except FileNotFoundError:
             continue
         for number, line in enumerate(data.split(b"\n")[:-1], 1):

@@ -80,6 +80,15 @@ def test_a_log_of_any_bytes_can_be_read_and_added_to(line: bytes, tmp_path: Path
     assert check(tmp_path).head.length == 7
 
 
+def test_what_cannot_be_a_log_is_not_read_into_memory(tmp_path: Path) -> None:
+    with (tmp_path / FILE).open("wb") as file:
+        file.truncate(1 << 40)
+    assert "larger than a log can be" in Audit(tmp_path, ManualClock()).fault
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).symlink_to("/dev/null")
+    assert "it is no file" in Audit(tmp_path, ManualClock()).fault
+
+
 def test_a_line_taken_out_of_the_middle_is_found(tmp_path: Path) -> None:
     written(tmp_path)
     lines = (tmp_path / FILE).read_text().splitlines(keepends=True)
