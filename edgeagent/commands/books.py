@@ -10,7 +10,7 @@ from edgeagent.commands.kinds import Asked
 from edgeagent.commands.known import Begun, Known
 from edgeagent.errors import EdgeagentError
 from edgeagent.rate import Bucket
-from edgeagent.wire.json import WHY_MAX
+from edgeagent.wire.fields import WHY_MAX
 
 _log = logging.getLogger(__name__)
 

@@ -52,9 +52,7 @@ def info_fields(facts: Mapping[str, Any]) -> Fields:
     return {"v": SCHEMA, **facts}
 
 
-def stat_fields(
-    bulletin: Bulletin, wall_ms: int, audit: tuple[str, int] | None = None
-) -> Fields:
+def stat_fields(bulletin: Bulletin, wall_ms: int, audit: tuple[str, int] | None = None) -> Fields:
     """Return the counters ``c``, the gauges ``g`` and the states of one instant.
 
     ``s`` is the worst, ``h`` each part's by its number (0 ok, 1 warning, 2 fault); of those that
