@@ -6,7 +6,8 @@ and the return from it. Bars, each round: no longer without a look than the dead
 frame without an answer; the opening that brings the device back begun within the longest wait
 after it is well (how long it takes is the machine's affair, and shown). Over all rounds:
 descriptors, threads, processes and shared memory as at the start, anonymous memory within
-`LEAK_KB`.
+`LEAK_KB`; where it is not, all rounds again, at most `TRIES` times, as what leaks does so each
+time. With ``--counts`` the bars on time are shown and not judged: for a machine that is busy.
 """
 
 import argparse
@@ -27,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.benches.faults import DEADLINE_S, FAULTS, FPS, RETRY_S, Trial, trial  # noqa: E402
 from tests.edgetpu_sim import build  # noqa: E402
-from tests.leaks import LEAK_KB, READINGS, Held, held  # noqa: E402
+from tests.leaks import LEAK_KB, READINGS, TRIES, Held, held  # noqa: E402
 
 UNSEEN_S = DEADLINE_S + 1.0
 SLACK_S = 0.5
@@ -55,10 +56,19 @@ class Row:
         return round(self.unseen_s * FPS)
 
     @property
+    def is_quick(self) -> bool:
+        """Whether every round met its bars on time."""
+        return self.unseen_s <= UNSEEN_S and max(self.waits_s, default=0.0) <= WAIT_S
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether no round left a frame without an answer."""
+        return self.answered == self.rounds
+
+    @property
     def met(self) -> bool:
         """Whether every round met its bars."""
-        is_quick = self.unseen_s <= UNSEEN_S and max(self.waits_s, default=0.0) <= WAIT_S
-        return is_quick and self.answered == self.rounds
+        return self.is_quick and self.is_answered
 
 
 def run_round(trial: Trial, name: str, row: Row) -> None:
@@ -137,6 +147,24 @@ def grown(before: Left, after: Left) -> list[str]:
     return [*told, f"anonymous memory by {more_kb} kB"] if more_kb >= LEAK_KB else told
 
 
+def run_all(made: Trial, rounds: int, seed: int, rows: Mapping[str, Row]) -> tuple[Left, Left]:
+    """Do the rounds, each fault once before to be warm; return what was held before and after.
+
+    What a decoder's threads keep on a busy machine was seen to be 5 MB more, once: again then.
+    """
+    for name in FAULTS:
+        run_round(made, name, Row())
+    after = left()
+    for attempt in range(TRIES):
+        before = after
+        for name in shuffled(rounds, seed + attempt):
+            run_round(made, name, rows[name])
+        after = left()
+        if not grown(before, after):
+            break
+    return before, after
+
+
 def table(rows: Mapping[str, Row], before: Left, after: Left, causes: Mapping[str, int]) -> str:
     """Return the result for a person."""
     lines = [
@@ -172,6 +200,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--counts", action="store_true", help="judge no bar on time")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     if build.COMPILER is None:
@@ -185,12 +214,7 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     rows = {name: Row() for name in FAULTS}
     with tempfile.TemporaryDirectory() as folder, trial(Path(folder), asked.seed) as made:
-        for name in FAULTS:
-            run_round(made, name, Row())
-        before = left()
-        for name in shuffled(asked.rounds, asked.seed):
-            run_round(made, name, rows[name])
-        after = left()
+        before, after = run_all(made, asked.rounds, asked.seed, rows)
         counters = made.agent.health.snapshot().counters
     causes = {
         name.partition(".")[2]: n for name, n in counters.items() if name.startswith("tpu_lost")
@@ -200,7 +224,8 @@ def main() -> int:
         print(json.dumps({"rows": told, "before": asdict(before), "after": asdict(after)}))
     else:
         print(table(rows, before, after, causes))
-    return int(bool(grown(before, after)) or not all(row.met for row in rows.values()))
+    is_met = all(row.is_answered if asked.counts else row.met for row in rows.values())
+    return int(bool(grown(before, after)) or not is_met)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ Bars, for edgeagent: every stored event has a PUBACK with success or stands in a
 what the broker lost after its PUBACK is exactly what docs/complete.py finds missing; it comes
 back; live events do not wait for the backlog, which keeps to its rate; birth, will and farewell.
 Then 1,000 agents lose one broker (fire/herd.py). Exits 1 when a bar is missed, 69 where there is
-no mosquitto. Without root some faults cannot be made; they are named.
+no mosquitto. Without root some faults cannot be made; they are named. With ``--counts`` the bars
+on time are shown and not judged: for a machine that is busy.
 """
 
 import argparse
@@ -63,7 +64,7 @@ def try_fault(name: str, hold_s: float, rounds: int) -> Rows:
         rows: Rows = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError) as error:
         why = f"it ended without a result: {error}"
-        return [{"fault": FAULTS[name].title, "who": "edgeagent", "faults": [why]}]
+        return [{"fault": FAULTS[name].title, "who": "edgeagent", "faults": [why], "late": []}]
     return rows
 
 
@@ -80,6 +81,7 @@ def table(rows: Rows) -> str:
         cells = "".join(f"{_cell(row.get(name)):>8}" for name, _ in COLUMNS)
         lines.append(f"{row['fault']:<42}{row['who']:<13}{cells}")
         lines += [f"    MISSED: {why}" for why in row["faults"]]
+        lines += [f"    LATE: {why}" for why in row["late"]]
     return "\n".join(lines)
 
 
@@ -97,6 +99,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--hold", type=float, help="seconds that a fault lasts")
     parser.add_argument("--rounds", type=int, help="how often each happens")
     parser.add_argument("--jobs", type=int, default=5, help="faults at the same time")
+    parser.add_argument("--counts", action="store_true", help="judge no bar on time")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -119,8 +122,9 @@ def main() -> int:
     if not asked.json:
         print("\n".join(herd.line(found) for found in herds))
     _name_what_is_left_out(asked.fault or list(FAULTS), names)
-    is_met = not any(row["faults"] for row in rows) and all(h["is_met"] for h in herds)
-    return 0 if is_met else 1
+    is_kept = not any(row["faults"] for row in rows)
+    is_quick = not any(row["late"] for row in rows) and all(h["is_met"] for h in herds)
+    return 0 if is_kept and (is_quick or asked.counts) else 1
 
 
 def _name_what_is_left_out(asked: list[str], names: list[str]) -> None:

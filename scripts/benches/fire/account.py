@@ -46,6 +46,8 @@ class Row:
     """How often ``offline`` was."""
     faults: list[str] = field(default_factory=list)
     """Which bars were missed."""
+    late: list[str] = field(default_factory=list)
+    """Which bars on time were, which a busy machine can break, too."""
 
 
 def ids(payloads: Iterable[bytes]) -> Counter[Id]:

@@ -88,6 +88,7 @@ def _ours(fault: Fault, bed: Bed, free_s: list[float], status: int) -> Row:
     row.flying = max((v.most_flying for v in bed.proxy.visits if v.client in ours), default=0)
     said = [word["s"] for word in bed.said("status")]
     row.births, row.wills = said.count("online"), said.count("offline")
+    row.late = _late(fault, row)
     row.faults = [*_judged(fault, row), *_judged_by_a_stranger(heard, row)]
     row.faults += ["no birth at the end, or no farewell"] * (said[-2:] != ["online", "stopped"])
     row.faults += [f"{depth} left in the outbox"] * (depth > 0)
@@ -101,10 +102,16 @@ def _judged(fault: Fault, row: Row) -> list[str]:
         f"{row.given_up} given up": row.given_up == 0 or fault.is_refusing,
         "nothing was refused": row.given_up > 0 or not fault.is_refusing,
         "did not come back": row.back_s is not None,
-        f"{row.hist_per_s} of the backlog in a second": row.hist_per_s <= BACKLOG_PER_S + WINDOW,
-        f"live waited {row.live_s:.1f} s": fault.is_slow or row.live_s <= LIVE_S,
         f"{row.flying} on their way": row.flying <= _window(fault) + 2,
         "no will": row.wills > 0 or not fault.has_will,
+    }
+    return [what for what, is_met in bars.items() if not is_met]
+
+
+def _late(fault: Fault, row: Row) -> list[str]:
+    bars = {
+        f"{row.hist_per_s} of the backlog in a second": row.hist_per_s <= BACKLOG_PER_S + WINDOW,
+        f"live waited {row.live_s:.1f} s": fault.is_slow or row.live_s <= LIVE_S,
     }
     return [what for what, is_met in bars.items() if not is_met]
 
