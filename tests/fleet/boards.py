@@ -56,7 +56,7 @@ def _served(proof: Proof, folder: Path) -> Iterator[str]:
     probe = [*proof.lab.inside, sys.executable, "-c",
              f"import socket; socket.create_connection(('{address}', {HTTP_PORT}), 1)"]  # fmt: skip
     try:
-        until(lambda: subprocess.run(probe, capture_output=True, check=False).returncode == 0, 20)
+        until(lambda: subprocess.run(probe, capture_output=True, check=False).returncode == 0, 60)
         yield f"http://{address}:{HTTP_PORT}"
     finally:
         server.kill()

@@ -175,7 +175,7 @@ class Lab:
             machine.make()
             machine.boot()
         for machine in self.machines.values():
-            if not until(machine.is_up, 60):
+            if not until(machine.is_up, 180):
                 raise LabError(f"{machine.name} does not boot: see {machine.folder}/console")
 
     def __exit__(

@@ -19,6 +19,8 @@ from tests.fleet.host import until
 
 LISTEN_S = 4.0
 """Long enough for a device that speaks every two seconds."""
+PATIENCE_S = 60.0
+"""What is not over by then, on however busy a machine, does not come."""
 
 
 class Probe:
@@ -34,18 +36,18 @@ class Probe:
         self.mqtt.on_subscribe = lambda _m, _d, mid, *_: self._ready.add(mid)
         self.mqtt.connect(host, port, properties=properties)
         self.mqtt.loop_start()
-        until(self.mqtt.is_connected, 10)
+        until(self.mqtt.is_connected, PATIENCE_S)
 
     def code(self, topic: str) -> int | None:
         """Publish to ``topic``; return the broker's reason code, 0x87 for a refusal."""
         mid = self.mqtt.publish(topic, b"x", qos=1).mid
-        until(lambda: mid in self.codes, 5)
+        until(lambda: mid in self.codes, PATIENCE_S)
         return self.codes.get(mid)
 
     def listen(self, topic: str) -> None:
         """Subscribe, and wait until the broker took it."""
         _, mid = self.mqtt.subscribe(topic, qos=1)
-        until(lambda: mid in self._ready, 5)
+        until(lambda: mid in self._ready, PATIENCE_S)
 
 
 def is_taken(host: str, port: int, folder: Path) -> bool:

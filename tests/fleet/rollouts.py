@@ -151,7 +151,7 @@ def power_cut(proof: Proof) -> str:
     thread.join()
     hold(not (half.parent / ".complete").exists(), "it had been installed already")
     victim.boot()
-    hold(until(victim.is_up, 60), "it does not boot")
+    hold(until(victim.is_up, 180), "it does not boot")
     proof.hold_on_all(proof.good)
     told = proof.plays.run("rollout.yml", edgeagent_wheelhouse=str(house))
     hold(told.status == 0, f"{told.report or told.text[-500:]}")
