@@ -42,6 +42,14 @@ class Engines:
         for accelerator in self.accelerators:
             accelerator.start()
 
+    def replace_by(self, new: "Engines") -> None:
+        """Look with what is ``new``, close what there was, and begin with the accelerators."""
+        old = self.all()
+        self.look, self.vector, self.accelerators = new.look, new.vector, new.accelerators
+        for engine in old:
+            engine.close()
+        self.begin()
+
     def all(self) -> list[Engine]:
         """Return those there are."""
         return [engine for engine in (self.look, self.vector) if engine is not None]

@@ -10,7 +10,7 @@ import signal
 import threading
 from pathlib import Path
 
-from edgeagent import assembly, journal, orders
+from edgeagent import assembly, orders
 from edgeagent import event as events
 from edgeagent.accelerators import Ties
 from edgeagent.agent import Agent
@@ -19,7 +19,7 @@ from edgeagent.bulletin import Bulletin
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
 from edgeagent.commands import Books, Kind
-from edgeagent.config import CameraConfig, Config, Reload
+from edgeagent.config import CameraConfig, Config
 from edgeagent.control import Control, runtime_folder
 from edgeagent.desk import Desk
 from edgeagent.edgetpu import find_devices
@@ -28,7 +28,7 @@ from edgeagent.errors import EdgeagentError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
 from edgeagent.health import Health
-from edgeagent.identity import Boot, begin_boot
+from edgeagent.identity import begin_boot
 from edgeagent.looker import Engines
 from edgeagent.machine import Machine
 from edgeagent.outbox import Outbox
@@ -39,7 +39,9 @@ from edgeagent.pausing import Pausing
 from edgeagent.probation import Probation
 from edgeagent.reckoning import Reckoning
 from edgeagent.rounds import Parts, Rounds
-from edgeagent.settings import Change, changes
+from edgeagent.settings import changes
+from edgeagent.takeover import TakeOver
+from edgeagent.tidings import Tidings
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Notifier, Watchdog
 from edgeagent.watching import Watches
@@ -53,19 +55,6 @@ DRAIN_S = 1.5
 RESTART_STATUS = 75
 """Exit status of a restart that was ordered (``EX_TEMPFAIL`` of ``sysexits.h``): not 0, so that
 systemd starts the service anew whether its unit says ``always`` or ``on-failure``."""
-GOOD_NEWS = (
-    "back",
-    "kept",
-    "lent",
-    "paused",
-    "read",
-    "ready",
-    "resumed",
-    "returned",
-    "set",
-    "well",
-)
-"""Notices that need nobody's attention."""
 
 
 class Supervisor:
@@ -100,14 +89,15 @@ class Supervisor:
         self._reload = threading.Event()
         self._moved = threading.Event()
         """Another engine answers now: what the device says it is has to be said anew."""
+        self._page = Page(state, self.health, Feed(self._bulletin, clock, config))
+        self._tidings = Tidings(self.health, clock, self._kernel, self.put)
         self._engines = Engines()
         pauses = Pauses(state, clock, self._kernel, self.health)
         self._watches = Watches(
-            self._new_agent, self._put, self._fail, self.tell, clock, self._stop, pauses
+            self._new_agent, self.put, self._fail, self.tell, clock, self._stop, pauses
         )
         self._cameras = Cameras(self._watches, self.tell)
         self._pausing = Pausing(self._watches, self.tell)
-        self._page = Page(state, self.health, Feed(self._bulletin, clock, config))
         self._failure: EdgeagentError | None = None
         self._status = 0
         self._probation = Probation(config, path, state, self.tell, clock)
@@ -121,7 +111,7 @@ class Supervisor:
         boot = begin_boot(self._state, self._kernel)
         folder = Path(self._config.outbox.folder or self._state / "outbox")
         self._outbox = Outbox.open(folder, boot.name, self._config.outbox, self.tell, self._clock)
-        self._put(self._start_event(boot))
+        self._tidings.begin(boot, self._outbox)
         self._config = self._probation.begin(boot.ended)
         self._rounds = Rounds(self._parts(folder), self.health, self._clock, Machine())
         self._reckoning.look()
@@ -136,6 +126,14 @@ class Supervisor:
             books=self._books(),
             bulletin=self._rounds.bulletin,
             ahead_ms=self._reckoning.ahead_ms,
+        )
+        self._take_over = TakeOver(
+            self._watchdog,
+            self._outbox,
+            self._uplink,
+            self._cameras,
+            self._page,
+            self._change_engines,
         )
         desk = Desk(
             self._cameras,
@@ -185,26 +183,14 @@ class Supervisor:
     def _bulletin(self) -> Bulletin:
         return self._rounds.bulletin()
 
-    def _start_event(self, boot: Boot) -> Event:
-        box = self._outbox
-        told = (boot.previous, box.last_seq(boot.previous), boot.ended)
-        if told[1] < 0 and box.boot_before not in ("", boot.previous):
-            # The boot before stored nothing. How the one before that ended, nobody remembers.
-            told = (box.boot_before, box.last_seq_recovered, "power")
-        when = events.now(self._clock, self._kernel)
-        return Event("start", when, previous=told, why=boot.fault)
-
     def tell(self, notice: Notice) -> None:
-        """Hear of something that happened to a part: log it, and put it into the outbox."""
-        level = logging.INFO if notice.what in GOOD_NEWS else logging.WARNING
-        words = notice.part, notice.name, notice.what, notice.why
-        _log.log(level, "%s %s %s: %s", *words, extra=journal.about(notice))
-        self.health.hear(notice, self._clock.mono_s())
-        self._put(events.from_notice(notice, events.now(self._clock, self._kernel)))
+        """Hear of something that happened to a part; any thread may."""
+        self._tidings.hear(notice)
         if notice.part in ("tpu", "engine"):
             self._moved.set()
 
-    def _put(self, event: Event) -> None:
+    def put(self, event: Event) -> None:
+        """Store an event, and show it to whoever has the page open; any thread may."""
         self._outbox.put(event.kind, events.encode(event))
         self._page.hear(event)
 
@@ -277,35 +263,12 @@ class Supervisor:
         else:
             self.health.well("config")
         if changed or not fault:
-            self._take_over(changed)
-
-    def _take_over(self, changed: list[Change]) -> None:
-        kept = [c.path for c in changed if c.reload is Reload.START]
-        parts = {c.path.partition(".")[0] for c in changed if c.reload is Reload.PART}
-        self._watchdog.stuck_s = self._config.health.stuck_s
-        self._outbox.retune(self._config.outbox)
-        if "model" in parts:
-            self._change_engines()
-        self._uplink.retune(self._config, reopen=not parts.isdisjoint({"mqtt", "commands"}))
-        every = range(len(self._config.camera))
-        anew = [number for number in every if parts & {"motion", f"camera[{number}]"}]
-        self._cameras.retune(self._config, anew)
-        self._page.retune(self._config, reopen="page" in parts)
-        taken = [c.path for c in changed if c.path not in kept]
-        why = f"taken over: {', '.join(taken) or 'nothing'}"
-        if kept:
-            why += f"; kept until the next start: {', '.join(kept)}"
-        self.tell(Notice("config", "read", why))
+            self.tell(Notice("config", "read", self._take_over.apply(config, changed)))
 
     def _change_engines(self) -> None:
         """Open what the settings name now; the cameras go on with the old until it is ready."""
         new = assembly.keep_looking(self._config.model, self._state, self._ties)
-        old = self._engines.all()
-        self._engines.look, self._engines.vector = new.look, new.vector
-        self._engines.accelerators = new.accelerators
-        for engine in old:
-            engine.close()
-        new.begin()
+        self._engines.replace_by(new)
         self._uplink.announce()
 
     def _close(self) -> None:

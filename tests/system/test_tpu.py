@@ -55,7 +55,7 @@ class Agent(Supervisor):
     def __init__(self, folder: Path, bundles: Path, bus: Simulator, more: str = "") -> None:
         self.file, self.bus, self.bundles = folder / "edgeagent.toml", bus, bundles
         self.heard: list[Notice] = []
-        self.put: list[Event] = []
+        self.kept: list[Event] = []
         self.write(more)
         state = folder / "state"
         super().__init__(load(self.file), self.file, state, SystemClock(), self.find)
@@ -73,9 +73,9 @@ class Agent(Supervisor):
         self.heard.append(notice)
         super().tell(notice)
 
-    def _put(self, event: Event) -> None:
-        self.put.append(event)
-        super()._put(event)
+    def put(self, event: Event) -> None:
+        self.kept.append(event)
+        super().put(event)
 
     @property
     def told(self) -> list[str]:
@@ -116,7 +116,7 @@ def test_it_looks_with_the_device_says_what_answered_and_survives_its_loss(
     assert until(lambda: agent.answers("sim") > before + 5, 20)
     assert agent.told == ["tpu lost hang", "tpu back"]
     assert agent.health.counted("unseen_total.yard") == 0
-    engines = {event.source.engine for event in agent.put if event.source and event.vector}
+    engines = {event.source.engine for event in agent.kept if event.source and event.vector}
     assert "sim" in engines
     assert engines <= {"sim", "cpu"}
 
