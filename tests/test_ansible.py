@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ ANSIBLE = ROOT / "ansible"
 PLAYBOOKS = sorted(path.name for path in ANSIBLE.glob("*.yml"))
 ROLES = sorted(path.name for path in (ANSIBLE / "roles").iterdir())
 ISSUE = ANSIBLE / "roles/pki/files/issue.sh"
+REVOKE = ANSIBLE / "roles/pki/files/revoke.sh"
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
@@ -95,6 +97,61 @@ def test_a_servers_certificate_is_made_anew_when_its_names_change(pki: Path) -> 
     text = openssl("x509", "-noout", "-text", "-in", pki / "hub.crt")
     assert "DNS:hub.local, IP Address:10.0.0.2" in text
     assert "TLS Web Server Authentication" in text
+
+
+def revoke(folder: Path, *names: str) -> str:
+    argv: list[str | Path] = ["sh", REVOKE, folder, *names]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def is_let_in(pki: Path, certificate: Path) -> bool:
+    """Return what a broker would say of ``certificate`` that holds to the list."""
+    argv = ["openssl", "verify", "-crl_check", "-CAfile", "ca.crt", "-CRLfile", "ca.crl"]
+    told = subprocess.run([*argv, certificate], cwd=pki, capture_output=True, check=False)
+    return told.returncode == 0
+
+
+def test_every_certificate_a_device_ever_got_is_taken_back_and_no_others(pki: Path) -> None:
+    issue(pki, "door", days=30)
+    issue(pki, "door-2")
+    old = (pki / "door.crt").read_bytes()
+    assert issue(pki, "door", renew=60) == "issued door\n"
+    assert revoke(pki) == "made a list\n"
+    certificates = sorted((pki / "issued/door").iterdir())
+    assert len(certificates) == 2
+    assert all(is_let_in(pki, path) for path in certificates)
+    assert revoke(pki, "door") == "took back door\n"
+    assert old in [path.read_bytes() for path in certificates]
+    assert not any(is_let_in(pki, path) for path in certificates)
+    assert is_let_in(pki, pki / "door-2.crt")
+
+
+def test_who_takes_the_place_of_a_stolen_device_gets_a_new_key_and_is_let_in(pki: Path) -> None:
+    issue(pki, "door")
+    key = (pki / "door.key").read_bytes()
+    revoke(pki, "door")
+    assert issue(pki, "door") == "issued door\n"
+    assert (pki / "door.key").read_bytes() != key
+    assert is_let_in(pki, pki / "door.crt")
+    assert revoke(pki) == "", "a list that is there is left"
+
+
+def test_a_list_does_not_end_before_the_fleets_own_ca(pki: Path) -> None:
+    issue(pki, "door")
+    revoke(pki)
+    end = openssl("crl", "-noout", "-nextupdate", "-in", pki / "ca.crl").split("=")[1]
+    years = int(end.split()[3]) - datetime.now(UTC).year
+    assert years >= 19, "a broker lets nobody in by a list that has ended"
+
+
+def test_taking_back_what_was_never_made_changes_nothing(pki: Path) -> None:
+    issue(pki, "door")
+    revoke(pki)
+    before = {path: path.read_bytes() for path in pki.iterdir() if path.is_file()}
+    with pytest.raises(subprocess.CalledProcessError) as told:
+        revoke(pki, "dor")
+    assert 'no certificate of "dor"' in told.value.stderr
+    assert {path: path.read_bytes() for path in pki.iterdir() if path.is_file()} == before
 
 
 def test_a_device_with_nothing_installed_says_so() -> None:

@@ -65,6 +65,25 @@ def rights(proof: Proof) -> str:
     return f"{len(said['may'])} rights given, {len(said['may not'])} refused"
 
 
+def stolen(proof: Proof) -> str:
+    """A device whose certificate is taken back is not let in; the one in its place is."""
+    thief, other = proof.pis[-1].name, proof.pis[0].name
+    told = proof.plays.run("revoke.yml", revoked=thief)
+    hold(told.status == 0, f"revoke.yml: {told.text[-500:]}")
+
+    def heard(name: str) -> int:
+        return proof.ledger().of(name)
+
+    before, others = heard(thief), heard(other)
+    hold(until(lambda: heard(other) > others + 2, 60, 0.5), "the others are not let in either")
+    hold(heard(thief) == before, f"{heard(thief) - before} events from a stolen device")
+    told = proof.plays.run("site.yml", "--limit", thief, "--tags", "edgeagent")
+    hold(told.status == 0, f"site.yml: {told.text[-500:]}")
+    hold(until(lambda: heard(thief) > before, 90, 0.5), "the one in its place is not let in")
+    proof.hold_complete()
+    return f"{thief} shut out, {other} not; a new key, and {heard(thief) - before} events since"
+
+
 def account(proof: Proof) -> str:
     """After all that, nothing is missing."""
     proof.hold_complete()

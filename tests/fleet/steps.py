@@ -28,6 +28,7 @@ FULL: dict[str, Step] = {
     "reads ahead, and back": formats.read_ahead,
     "Debian package": packages.debian,
     **TROUBLES,
+    "certificate taken back": setups.stolen,
     "account": setups.account,
 }
 _QUICK = "install, events, rights at the broker, good release, crashes, wrong model digest, account"

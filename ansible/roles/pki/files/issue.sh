@@ -36,5 +36,8 @@ openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days
     -extfile "$name.ext" -out "$name.new" 2>/dev/null
 rm "$name.csr" "$name.ext"
 echo "$sans" >"$name.sans"
+# Kept, for all that were ever made have to be named when they are taken back (revoke.sh).
+mkdir -p "issued/$name"
+cp "$name.new" "issued/$name/$(openssl x509 -noout -serial -in "$name.new" | cut -d= -f2).crt"
 mv "$name.new" "$name.crt"
 echo "issued $name"
