@@ -161,6 +161,10 @@ def summary(account: Account, facts: ClipFacts | None, seconds: float) -> str:
         f"on the wire        {account.packets_bytes:>13,} bytes in {account.messages} messages, "
         f"{account.packets_bytes * 8 / 1000 / max(seconds, 1):.1f} kbit/s",
     ]
+    if late := account.counted("dropped"):
+        rows.insert(
+            1, f"  came too late    {late:>13,}  while the last was looked at: a busy machine"
+        )
     if facts and account.packets_bytes:
         rows += _video_rows(facts, account.packets_bytes)
     return "\n".join(rows)

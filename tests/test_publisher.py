@@ -309,18 +309,24 @@ def test_a_full_window_of_the_link_loses_nothing(tmp_path: Path) -> None:
     bench.box.close()
 
 
+def _until_sent(bench: Bench) -> float:
+    time.sleep(0.1)
+    began_s = time.monotonic()
+    bench.put(1)
+    while bench.box.depth:
+        time.sleep(0.001)
+    return time.monotonic() - began_s
+
+
 def test_a_put_wakes_the_thread_that_sends(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "box", clock=SystemClock())
     bench.link.come_up()
     stop = threading.Event()
     thread = threading.Thread(target=bench.publisher.run, args=(stop,))
     thread.start()
-    time.sleep(0.1)
-    began_s = time.monotonic()
-    bench.put(1)
-    while bench.box.depth:
-        time.sleep(0.001)
-        assert time.monotonic() - began_s < 0.8
+    waits_s = [_until_sent(bench) for _ in range(5)]
+    # A thread that looks by itself does so once a second; a busy machine delays some, not all.
+    assert min(waits_s) < 0.5
     stop.set()
     bench.link.wake()
     thread.join(2)

@@ -176,14 +176,14 @@ def test_a_server_that_says_nothing_more_is_hung_up_on(
         handler.end_headers()
         handler.wfile.write(BODY[:100])
         handler.wfile.flush()
-        stop.wait(5)
+        stop.wait(60)
 
     server = serve(stall)
     began_s = time.monotonic()
     told = refusal(server, into)
     stop.set()
     assert told.startswith("URL: was silent for 0.3 s, 3 times; 100 bytes are kept")
-    assert time.monotonic() - began_s < 4
+    assert time.monotonic() - began_s < 30
 
 
 def test_a_server_without_ranges_begins_again(serve: Callable[[Act], Server], into: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_camera_that_falls_silent_is_a_camera_error_and_can_still_be_stopped()
     begun_s = time.monotonic()
     with pytest.raises(CameraError, match="Pi camera 0: gave no frame for 1 s"):
         list(frames)
-    assert 0.9 < time.monotonic() - begun_s < 3
+    assert 0.9 < time.monotonic() - begun_s < 15
     assert fake.opened[0].stops == 1
 
 

@@ -118,7 +118,7 @@ def test_a_wait_of_a_minute_ends_at_once_when_asked(end: Callable[[Yard], None])
     begun_s = time.monotonic()
     assert list(waiting.frames()) == []
     closer.join()
-    assert time.monotonic() - begun_s < 2
+    assert time.monotonic() - begun_s < 20
 
 
 def test_what_is_asked_to_end_says_nothing_of_a_loss() -> None:

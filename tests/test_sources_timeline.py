@@ -96,7 +96,7 @@ def test_waiting_for_what_is_past_takes_no_time_and_stop_ends_a_wait() -> None:
     wait_until(clock.mono_s() - 5, clock, stop)
     wait_until(clock.mono_s() + 0.05, clock, stop)
     waited_s = time.monotonic() - begun_s
-    assert 0.05 <= waited_s < 0.5
+    assert 0.05 <= waited_s < 4
     stop.set()
     wait_until(clock.mono_s() + 60, clock, stop)
-    assert time.monotonic() - begun_s < 1
+    assert time.monotonic() - begun_s < 30

