@@ -105,7 +105,7 @@ def answered(engine: Engine) -> str:
         return f"{seat.name} {seat.file.path.name}"
 
 
-def until(holds: Callable[[], object], within_s: float = 10.0) -> bool:
+def until(holds: Callable[[], object], within_s: float = 60.0) -> bool:
     deadline_s = time.monotonic() + within_s
     while not holds() and time.monotonic() < deadline_s:
         time.sleep(0.01)

@@ -75,7 +75,7 @@ class Rig:
         return [(notice.what, notice.name) for notice in self.told]
 
 
-def until(true: Callable[[], object], limit_s: float = 20.0) -> bool:
+def until(true: Callable[[], object], limit_s: float = 60.0) -> bool:
     waited = threading.Event()
     for _ in range(round(limit_s / 0.02)):
         if true():

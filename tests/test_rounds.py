@@ -90,7 +90,7 @@ def test_a_disk_is_looked_at_seldom_and_its_wear_told_after_a_day(tmp_path: Path
     assert slow.waits_s(clock.mono_s()) == 0
 
 
-def until(happened: Callable[[], object], patience_s: float = 20.0) -> bool:
+def until(happened: Callable[[], object], patience_s: float = 60.0) -> bool:
     """Return whether it did within that time."""
     end_s = time.monotonic() + patience_s
     while not happened() and time.monotonic() < end_s:

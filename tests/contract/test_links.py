@@ -19,7 +19,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 
 def until(link: Link, is_so: Callable[[], bool]) -> None:
-    for _ in range(100):
+    for _ in range(600):
         if is_so():
             return
         link.wait(0.1)

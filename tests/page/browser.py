@@ -27,7 +27,7 @@ FLAGS = [
     "--mute-audio",
     "--ignore-certificate-errors",
 ]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Browser:

@@ -18,7 +18,7 @@ from edgeagent.page import Page, rehearsal
 from edgeagent.page.rehearsal import Rehearsal
 from edgeagent.page.token_file import read_token_text
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def free_port() -> int:

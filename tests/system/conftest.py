@@ -37,7 +37,7 @@ def free_port() -> int:
     return port
 
 
-def until(holds: Callable[[], object], within_s: float = 10.0) -> bool:
+def until(holds: Callable[[], object], within_s: float = 60.0) -> bool:
     """Wait for ``holds``; return whether it came to."""
     deadline_s = time.monotonic() + within_s
     while not holds():

@@ -85,7 +85,7 @@ def test_every_stored_event_is_acknowledged_although_the_broker_is_stopped_and_k
         time.sleep(0.8)
         broker.start()
     putting.join()
-    assert until(lambda: chain.outbox.depth == 0, 30)
+    assert until(lambda: chain.outbox.depth == 0, 60)
     assert chain.health.counted("puback_total") == count
     assert chain.health.counted("refused_total") == 0
     assert [n for n in chain.told if n.part == "disk"] == []
@@ -103,6 +103,6 @@ def test_ten_thousand_events_at_full_rate_all_come_once(chain: Chain, ear: Ear) 
     assert until(lambda: chain.link.up)
     chain.put(10_000, per_s=1e9)
     assert until(lambda: chain.outbox.depth == 0, 60)
-    assert until(lambda: len(ear.said("/evt/yard")) == 10_000, 20)
+    assert until(lambda: len(ear.said("/evt/yard")) == 10_000, 60)
     assert sorted(m["seq"] for m in ear.said("/evt/yard")) == list(range(10_000))
     assert chain.health.counted("published_total") == 10_000

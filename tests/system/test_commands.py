@@ -219,7 +219,7 @@ def lasting(**asked: object) -> bytes:
 
 def watches(boss: Boss) -> None:
     """Wait until the agent has its model, and soon after its camera."""
-    assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "engine_ready"], 30)
+    assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "engine_ready"], 60)
     time.sleep(2.0)
 
 
@@ -261,7 +261,7 @@ def test_a_retained_order_is_reported_and_not_done(
     agent: Running, broker: Broker, boss: Boss
 ) -> None:
     boss.order("edge/v1/home/pi/cmd/look", b'{"id": "a1"}', retain=True)
-    assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "command_ignored"], 20)
+    assert until(lambda: [m for m in boss.answers("/sys") if m["k"] == "command_ignored"], 60)
     assert boss.answers("/res/look") == []
 
 

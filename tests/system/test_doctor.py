@@ -154,7 +154,7 @@ def test_beside_a_running_agent_it_asks_the_agent_and_disturbs_nothing(
 ) -> None:
     agent.write(broker.port)
     agent.start()
-    assert until(lambda: ear.said("/evt/yard"), 20)
+    assert until(lambda: ear.said("/evt/yard"), 60)
     status, told = doctor(agent)
     assert line_of(told, "Cameras", "yard")["what"].startswith("watched by the running agent")
     assert line_of(told, "Agent", "agent")["level"] == "ok"

@@ -151,7 +151,7 @@ def test_a_whole_agent_speaks_cbor_and_watch_reads_it(
         wanted = {"info", "status", "stat", "sys", "evt"}
         assert until(lambda: wanted <= {m.topic.split("/")[4] for m in boss.heard}, 60)
         boss.order("edge/v1/home/pi/cmd/look", b'{"id": "a1"}')
-        assert until(lambda: [m for m in boss.heard if m.topic.endswith("/res/look")], 30)
+        assert until(lambda: [m for m in boss.heard if m.topic.endswith("/res/look")], 60)
         assert watch.stdout is not None
         line = watch.stdout.readline().decode()
         watch.terminate()

@@ -37,13 +37,13 @@ def status(agent: Running) -> dict[str, Any]:
 
 
 def test_a_pause_outlives_a_kill_and_ends_by_word(agent: Running, broker: Broker, ear: Ear) -> None:
-    assert until(lambda: ear.said("/evt/yard"), 20)
+    assert until(lambda: ear.said("/evt/yard"), 60)
     told = typed(agent, "pause", "yard", "--for", "8h")
     assert told.stdout.startswith("yard: paused until 20"), told.stderr
     assert agent.process is not None
     agent.end(signal.SIGKILL)
     agent.start()
-    assert until(lambda: status(agent).get("cameras") == {"yard": "paused"}, 20)
+    assert until(lambda: status(agent).get("cameras") == {"yard": "paused"}, 60)
     paused = status(agent)["paused"]["yard"]
     assert (paused["by"], paused["why"]) == ("local", "by somebody at the device")
     assert "paused       yard: by somebody at the device, until 20" in typed(agent, "status").stdout

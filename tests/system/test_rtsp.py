@@ -126,7 +126,7 @@ def test_a_server_killed_and_started_again_is_one_lost_and_one_back(
     watching = watch(camera.url("yard"))
     assert watching.sees()
     camera.kill()
-    assert until(lambda: watching.told() == ["lost"], 4)
+    assert until(lambda: watching.told() == ["lost"], 60)
     time.sleep(1.5)
     camera.start()
     assert watching.sees(within_s=8)
@@ -140,7 +140,7 @@ def test_a_server_that_stalls_is_lost_within_its_deadline_and_comes_back(
     watching = watch(camera.url("yard"), stall_s=1.0)
     assert watching.sees()
     camera.stall()
-    assert until(lambda: watching.told() == ["lost"], 4)
+    assert until(lambda: watching.told() == ["lost"], 60)
     assert time.monotonic() - watching.seen_s[-1] < 3.0
     assert "for 1 s" in watching.notices[0].why
     camera.resume()
@@ -215,12 +215,12 @@ def test_the_running_agent_says_lost_and_back_and_never_the_password(
     with log.open("wb") as file:
         agent = subprocess.Popen([*command, "--state", str(tmp_path / "state")], stderr=file)
     try:
-        assert until(lambda: _established(camera.port), 15)
+        assert until(lambda: _established(camera.port), 60)
         time.sleep(1)
         camera.kill()
-        assert until(lambda: "yard lost" in log.read_text(), 5)
+        assert until(lambda: "yard lost" in log.read_text(), 60)
         camera.start()
-        assert until(lambda: "yard back" in log.read_text(), 10)
+        assert until(lambda: "yard back" in log.read_text(), 60)
     finally:
         agent.send_signal(signal.SIGTERM)
         assert agent.wait(10) == 0

@@ -136,7 +136,7 @@ def test_nothing_is_sent_in_clear_and_nothing_lost_while_the_certificate_is_bad(
         broker.settings.write_text(text)
         assert renewed.name in text
         broker.start()
-        assert until(lambda: chain.outbox.depth == 0, 30)
+        assert until(lambda: chain.outbox.depth == 0, 60)
         chain.close()
     assert chain.health.counted("puback_total") >= 20
     for word in (b"MQTT", b"edge/v1", b"yard"):

@@ -23,7 +23,7 @@ FAR_MS = 3_600_000
 """Further off than the machine's load can make an event, nearer than a day."""
 NEAR_MS = 5000
 """Less than the smaller jumps; a frame is stamped by when it was taken, however late it is seen."""
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

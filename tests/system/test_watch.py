@@ -111,10 +111,10 @@ def test_a_screen_is_drawn_and_the_terminal_given_back(
     broker: Broker, voice: Voice, how: int
 ) -> None:
     terminal = Terminal(*at(broker))
-    assert until(lambda: "nothing heard yet" in terminal.written, 20)
+    assert until(lambda: "nothing heard yet" in terminal.written, 60)
     voice.say("status", s="online")
     voice.event(0, "no answer")
-    assert until(lambda: "no answer" in terminal.written, 20)
+    assert until(lambda: "no answer" in terminal.written, 60)
     assert "home/door" in terminal.written
     assert terminal.end(how) == 0
     written = terminal.written
@@ -125,11 +125,11 @@ def test_a_screen_is_drawn_and_the_terminal_given_back(
 
 def test_no_escape_from_the_network_reaches_the_terminal(broker: Broker, voice: Voice) -> None:
     terminal = Terminal(*at(broker))
-    assert until(lambda: "nothing heard yet" in terminal.written, 20)
+    assert until(lambda: "nothing heard yet" in terminal.written, 60)
     voice.event(0, f"evil{EVIL}end")
     voice.say("info", agent=EVIL, board=EVIL, cameras=[EVIL], engines=[EVIL], models={EVIL: EVIL})
     voice.say("stat", c={}, g={}, f={EVIL: f"fault{EVIL}"})
-    assert until(lambda: "fault?]0;owned" in terminal.written, 20)
+    assert until(lambda: "fault?]0;owned" in terminal.written, 60)
     terminal.end(signal.SIGINT)
     written = terminal.written
     assert "evil?]0;owned??[2J?31m?end" in written
@@ -139,11 +139,11 @@ def test_no_escape_from_the_network_reaches_the_terminal(broker: Broker, voice: 
 
 def test_a_new_size_is_drawn_at_once(broker: Broker, voice: Voice) -> None:
     terminal = Terminal(*at(broker))
-    assert until(lambda: "nothing heard yet" in terminal.written, 20)
+    assert until(lambda: "nothing heard yet" in terminal.written, 60)
     before = terminal.written.count("\x1b[2J")
     terminal.resize(60, 10)
     terminal.process.send_signal(signal.SIGWINCH)
-    assert until(lambda: terminal.written.count("\x1b[2J") > before, 20)
+    assert until(lambda: terminal.written.count("\x1b[2J") > before, 60)
     assert terminal.end(signal.SIGINT) == 0
 
 
@@ -151,7 +151,7 @@ def test_into_a_pipe_it_writes_lines(broker: Broker, voice: Voice) -> None:
     with piped(*at(broker)) as (_process, lines):
         voice.event(0, "no answer")
         voice.event(3, f"and again{EVIL}")
-        assert until(lambda: len(lines) == 3, 20)
+        assert until(lambda: len(lines) == 3, 60)
     assert lines[0].split()[2:] == ["home/door", "link_lost", "no", "answer"]
     assert lines[2].endswith("lost  2 events never came, and no gap names them")
     assert "\x1b" not in "".join(lines)
@@ -163,7 +163,7 @@ def test_a_broker_that_comes_back_is_heard_again_and_nothing_is_called_lost(
     voice = Voice(broker.port)
     with piped(*at(broker)) as (_process, lines):
         voice.event(0, "one")
-        assert until(lambda: len(lines) == 1, 20)
+        assert until(lambda: len(lines) == 1, 60)
         broker.kill()
         broker.start()
         voice.close()
@@ -175,7 +175,7 @@ def test_a_broker_that_comes_back_is_heard_again_and_nothing_is_called_lost(
             time.sleep(0.2)
             return len(lines) > 3
 
-        assert until(again, 30)
+        assert until(again, 60)
     voice.close()
     assert not [line for line in lines if "never came" in line]
 
