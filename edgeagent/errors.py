@@ -14,6 +14,7 @@
     + LinkError         no broker
     + OutboxError       no room on the disk, or no right to write there
     + DownloadError     a file did not come, or was another one
+    + ServingError      no model server, or it refuses
   - UsageError        the command was typed wrongly                 exit 64
 
 The statuses are those of ``sysexits.h`` (EX_USAGE, EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE,
@@ -120,6 +121,10 @@ class OutboxError(RetryError, OSError):
 
 class DownloadError(RetryError, OSError):
     """A file could not be fetched, or what came is not what was asked for."""
+
+
+class ServingError(RetryError, ConnectionError):
+    """A model server does not answer, answers something else, or cannot listen."""
 
 
 class UsageError(EdgeagentError, ValueError):

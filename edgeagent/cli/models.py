@@ -4,7 +4,15 @@ import argparse
 import json
 from pathlib import Path
 
-from edgeagent.cli import models_add, models_build, models_compile, models_eval, models_pull
+from edgeagent.cli import (
+    models_add,
+    models_build,
+    models_compare,
+    models_compile,
+    models_eval,
+    models_pull,
+    models_serve,
+)
 from edgeagent.errors import BundleError
 from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
 
@@ -19,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models_build.add_arguments(ways)
     models_compile.add_arguments(ways)
     models_eval.add_arguments(ways)
+    models_serve.add_arguments(ways)
+    models_compare.add_arguments(ways)
 
 
 def run(options: argparse.Namespace) -> int:

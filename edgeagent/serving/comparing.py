@@ -1,0 +1,256 @@
+"""Holds a model server's answers against a device's, on the same frames."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from edgeagent.decode import decode
+from edgeagent.engines import Engine
+from edgeagent.findings import WHOLE, Detection, Embedding, Finding, Label
+from edgeagent.frame import Picture
+from edgeagent.heads import Task
+from edgeagent.preprocess import fit, put
+from edgeagent.serving.client import Server
+from edgeagent.serving.protocol import Message, Named
+from edgeagent.serving.terms import heard
+from edgeagent.tensor import TensorSpec
+
+SAME_IOU = 0.5
+"""Two boxes of one label are one thing if they overlap by so much, as COCO's AP50 has it."""
+
+Sent = Literal["image", "picture"]
+"""What goes to the server: what the device has fitted, or the whole picture to be fitted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How frames are asked about."""
+
+    model: str
+    """The server's name of it."""
+    sent: Sent = "image"
+    threshold: float = 0.4
+    top: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What both said of one frame."""
+
+    device: Sequence[Finding]
+    cloud: Sequence[Finding]
+
+
+@dataclass(slots=True)
+class Times:
+    """Milliseconds of each frame: fit, run and decode; ask and hear; the model alone over there."""
+
+    device: list[float] = field(default_factory=list)
+    cloud: list[float] = field(default_factory=list)
+    model: list[float] = field(default_factory=list)
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to be said of all frames."""
+
+    model: str
+    engine: str
+    digest: str
+    server: str
+    served: str
+    served_digest: str
+    platform: str
+    sent: Sent
+    frames: int
+    device: int
+    """Boxes, labels or vectors that the device gave."""
+    cloud: int
+    matched: int
+    agreement: float
+    """Twice what is matched by all that was said, 0 to 1; for vectors the mean cosine."""
+    likeness: float | None
+    """Mean overlap of matched boxes; for vectors the least cosine."""
+    score_mean: float | None
+    """The cloud's scores less the device's, of what is matched."""
+    score_absolute: float | None
+    ms: dict[str, tuple[float, float]]
+    """Median and 90th percentile of each of `Times`."""
+    sent_bytes: int
+    """Of a frame, without HTTP's headers."""
+    received_bytes: int
+
+    def json(self) -> str:
+        """Return it as one JSON object."""
+        return msgspec.json.encode(self).decode()
+
+    def lines(self) -> list[str]:
+        """Return it for a person."""
+        likeness = "-" if self.likeness is None else f"{self.likeness:.3f}"
+        mean, absolute = self.score_mean or 0.0, self.score_absolute or 0.0
+        return [
+            f"{self.model} {self.digest} on {self.engine}; {self.served} {self.served_digest} "
+            f"({self.platform}) at {self.server}; {self.frames} frames",
+            f"{'':18}{'device':>12}{'cloud':>12}",
+            f"{'found':18}{self.device:>12,}{self.cloud:>12,}",
+            f"{'matched':18}{self.matched:>12,}{self.matched:>12,}",
+            f"{'only there':18}{self.device - self.matched:>12,}{self.cloud - self.matched:>12,}",
+            f"{'ms p50':18}{self.ms['device'][0]:>12.1f}{self.ms['cloud'][0]:>12.1f}"
+            f"  the model alone {self.ms['model'][0]:.1f}",
+            f"{'ms p90':18}{self.ms['device'][1]:>12.1f}{self.ms['cloud'][1]:>12.1f}"
+            f"  the model alone {self.ms['model'][1]:.1f}",
+            f"{'bytes a frame':18}{0:>12,}{self.sent_bytes:>12,}  answer {self.received_bytes:,}",
+            f"agreement {self.agreement:.3f}, likeness {likeness}, "
+            f"score {mean:+.4f} on average, {absolute:.4f} absolute",
+        ]
+
+
+def compare(engine: Engine, server: Server, way: Way, pictures: Iterator[Picture]) -> Comparison:
+    """Ask both about every picture.
+
+    Raises:
+        ServingError: the server does not answer, or has no such model.
+        AcceleratorError: the device's engine does not answer.
+    """
+    told = server.metadata(way.model)
+    times, pairs, digest = Times(), [], ""
+    for picture in pictures:
+        pair, digest = _both(engine, server, way, picture, times)
+        pairs.append(pair)
+    count = max(len(pairs), 1)
+    return Comparison(
+        model=engine.bundle.name,
+        engine=engine.name,
+        digest=engine.file.digest8,
+        server=server.url,
+        served=way.model,
+        served_digest=digest,
+        platform=str(told.get("platform", "")),
+        sent=way.sent,
+        frames=len(pairs),
+        ms={name: _spread(getattr(times, name)) for name in ("device", "cloud", "model")},
+        sent_bytes=server.bytes.sent // count,
+        received_bytes=server.bytes.received // count,
+        **agreement(pairs, engine.bundle.task),
+    )
+
+
+def agreement(pairs: Sequence[Pair], task: Task) -> dict[str, Any]:
+    """Return the fields of a `Comparison` that say how far the two agree."""
+    if task == "embed":
+        return _of_vectors(pairs)
+    device, cloud = (sum(len(one) for one in side) for side in _sides(pairs))
+    matches = [match for pair in pairs for match in _matches(pair)]
+    said = device + cloud
+    scores = [theirs.score - ours.score for ours, theirs, _ in matches]
+    return {
+        "device": device,
+        "cloud": cloud,
+        "matched": len(matches),
+        "agreement": 2 * len(matches) / said if said else 1.0,
+        "likeness": _mean([iou for _, _, iou in matches]) if task == "detect" else None,
+        "score_mean": _mean(scores),
+        "score_absolute": _mean([abs(score) for score in scores]),
+    }
+
+
+Scored = Detection | Label
+
+
+def _both(
+    engine: Engine, server: Server, way: Way, picture: Picture, times: Times
+) -> tuple[Pair, str]:
+    spec = engine.takes
+    # As bytes, whatever the model's input is: what a model of another type takes as well.
+    image = np.zeros(spec.shape, np.uint8)
+    began_s = time.perf_counter()
+    unfit = fit(picture, WHOLE, image, TensorSpec("", spec.shape, "uint8"))
+    with engine.seat() as seat:
+        put(image, seat.input, spec)
+        raw = seat.run()
+        ours = unfit.findings(decode(engine.bundle, seat.file, raw, way.threshold, way.top))
+    ran_s = time.perf_counter()
+    answer = server.infer(way.model, _request(way, image, picture))
+    theirs = heard(answer, engine.bundle.task)
+    times.cloud.append((time.perf_counter() - ran_s) * 1000)
+    times.device.append((ran_s - began_s) * 1000)
+    times.model.append(_number(answer.parameters.get("invoke_us")) / 1000)
+    theirs = unfit.findings(theirs) if way.sent == "image" else theirs
+    return Pair(ours, theirs), str(answer.parameters.get("model", ""))
+
+
+def _request(way: Way, image: Any, picture: Picture) -> Message:  # noqa: ANN401
+    measures = {"threshold": way.threshold, "top": way.top}
+    if way.sent == "image":
+        return Message([Named("image", image)], measures)
+    planes = {"luma": picture.y, "u": picture.u, "v": picture.v, "to_rgb": picture.to_rgb}
+    held = {name: plane for name, plane in planes.items() if plane is not None}
+    return Message([Named(name, plane) for name, plane in held.items()], measures)
+
+
+def _number(given: object) -> float:
+    return float(given) if isinstance(given, int | float) else 0.0
+
+
+def _sides(pairs: Sequence[Pair]) -> tuple[list[Sequence[Finding]], list[Sequence[Finding]]]:
+    return [pair.device for pair in pairs], [pair.cloud for pair in pairs]
+
+
+def _matches(pair: Pair) -> Iterator[tuple[Scored, Scored, float]]:
+    """Yield what is the same in both, the device's best first, and by how much boxes overlap."""
+    left = [one for one in pair.cloud if isinstance(one, Detection | Label)]
+    for ours in (one for one in pair.device if isinstance(one, Detection | Label)):
+        near = [(_likeness(ours, one), place) for place, one in enumerate(left)]
+        iou, place = max(near, default=(0.0, -1))
+        if iou >= SAME_IOU:
+            yield ours, left.pop(place), iou
+
+
+def _likeness(ours: Scored, theirs: Scored) -> float:
+    if ours.name != theirs.name:
+        return 0.0
+    if isinstance(ours, Detection) and isinstance(theirs, Detection):
+        return ours.box.iou(theirs.box)
+    return 1.0
+
+
+def _of_vectors(pairs: Sequence[Pair]) -> dict[str, Any]:
+    cosines = [_cosine(*pair.device, *pair.cloud) for pair in pairs]
+    return {
+        "device": len(cosines),
+        "cloud": len(cosines),
+        "matched": sum(cosine >= SAME_IOU for cosine in cosines),
+        "agreement": _mean(cosines) or 0.0,
+        "likeness": min(cosines, default=None),
+        "score_mean": None,
+        "score_absolute": None,
+    }
+
+
+def _cosine(*both: Finding) -> float:
+    ours, theirs = (_reals(one) for one in both if isinstance(one, Embedding))
+    if ours.size != theirs.size:
+        return 0.0
+    lengths = float(np.linalg.norm(ours) * np.linalg.norm(theirs))
+    return float(ours @ theirs) / lengths if lengths else 0.0
+
+
+def _reals(one: Embedding) -> Any:  # noqa: ANN401
+    values = np.frombuffer(one.values, one.dtype)
+    spec = TensorSpec("", values.shape, one.dtype, one.scale, one.zero_point)
+    return spec.dequantise(values).astype(np.float64)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float]:
+    return (
+        (float(np.percentile(values, 50)), float(np.percentile(values, 90)))
+        if values
+        else (0.0, 0.0)
+    )
