@@ -38,9 +38,11 @@ _shtab_edgeagent_models_commands() {
     add-compiled:'add a file to a bundle that was compiled elsewhere, with its compiler'"'"'s log'
     build:'make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js'
     catalogue:'list what can be pulled'
+    compare:'ask a device'"'"'s engine and a model server, which is sent them, about the same frames'
     compile:'compile a bundle'"'"'s model for the Edge TPU and add the file to the bundle'
     eval:'measure a model on pictures of which it is known what is in them'
     pull:'fetch a model of the catalogue, verify it, and make a bundle of it'
+    serve:'answer for models by KServe'"'"'s v2 protocol (extra: serve)'
   )
   _describe 'edgeagent models commands' _commands
 }
@@ -223,6 +225,25 @@ _shtab_edgeagent_models_catalogue_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_catalogue_defaults_added=0
 
+_shtab_edgeagent_models_compare_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--server[where the frames go\: https\:\/\/HOST]:URL:"
+  "--plain-http[http\:\/\/ to another host, too]"
+  "--as[what the server calls the model\; default\: as the bundle]:NAME:"
+  "--send[what the device fitted for its model, or the whole picture, fitted over there]:send:(image picture)"
+  "--frames[at most so many]:N:"
+  "--every[only each N-th frame]:N:"
+  "--device[what runs it here]:device:(cpu usb usb:0 usb:1 pci pci:0 pci:1)"
+  "--least[status 1 if the agreement is less\; 0 to 1]:X:"
+  "--config[settings file, for \[model\] and \[events\]]:config:"
+  "--json[print the comparison as JSON]"
+  ":by name, or a folder with a slash:"
+  ":a film, a still, or their folder:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_compare_defaults_added=0
+
 _shtab_edgeagent_models_compile_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--into[where it is to stand\; default\: where it is]:FOLDER:"
@@ -272,6 +293,22 @@ _shtab_edgeagent_models_pull_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_pull_defaults_added=0
+
+_shtab_edgeagent_models_serve_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--float[serve the float model the first bundle was quantised from, too, as NAME-float\: a .tflite, or with TensorFlow a .keras or a SavedModel\'s folder]:FILE:"
+  "--host[listen here\; default\: this machine alone]:host:"
+  "--port[0\: any that is free]:port:"
+  "--body-mb[longest request, 1 to 1024 MiB]:N:"
+  "--config[settings file, for \[model\] and \[events\]]:config:"
+  "--yaml[print what tells a cluster to serve the first bundle]"
+  "--image[for --yaml\: the container\'s image]:image:"
+  "--storage[for --yaml\: the bundle\'s]:URI:"
+  "(*):by name, or a folder with a slash:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_serve_defaults_added=0
 
 _shtab_edgeagent_motion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -458,9 +495,11 @@ _shtab_edgeagent_models() {
         add-compiled) _arguments -C -s $_shtab_edgeagent_models_add_compiled_options ;;
         build) _arguments -C -s $_shtab_edgeagent_models_build_options ;;
         catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
+        compare) _arguments -C -s $_shtab_edgeagent_models_compare_options ;;
         compile) _arguments -C -s $_shtab_edgeagent_models_compile_options ;;
         eval) _arguments -C -s $_shtab_edgeagent_models_eval_options ;;
         pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
+        serve) _arguments -C -s $_shtab_edgeagent_models_serve_options ;;
       esac
   esac
 }

@@ -21,11 +21,14 @@ from edgeagent.sources import open_source
 
 def add_arguments(ways: Any) -> None:  # noqa: ANN401
     """Say what it takes."""
-    text = "ask a device's engine and a model server about the same frames"
+    text = "ask a device's engine and a model server, which is sent them, about the same frames"
     parser: argparse.ArgumentParser = ways.add_parser("compare", help=text, description=text)
     parser.add_argument("bundle", metavar="BUNDLE", help="by name, or a folder with a slash")
     parser.add_argument("clip", type=Path, metavar="CLIP", help="a film, a still, or their folder")
-    parser.add_argument("--server", required=True, metavar="URL", help="http://HOST:PORT")
+    parser.add_argument(
+        "--server", required=True, metavar="URL", help="where the frames go: https://HOST"
+    )
+    parser.add_argument("--plain-http", action="store_true", help="http:// to another host, too")
     parser.add_argument(
         "--as", dest="served", default="", metavar="NAME",
         help="what the server calls the model; default: as the bundle",
@@ -56,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     model = msgspec.structs.replace(
         config.model, name=options.bundle, vector="", device=options.device, fallback="none"
     )
-    server = Server(options.server)
+    server = Server(options.server, options.plain_http)
     served = options.served or assembly.find(model, options.bundle).name
     # Before a model is loaded here: a server that is not there is found out at once.
     server.metadata(served)

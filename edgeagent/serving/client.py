@@ -13,6 +13,8 @@ from edgeagent.serving.protocol import HEADER, MalformedError, Message, pack, un
 MOST_BYTES = 1 << 26
 """Longest answer that is read."""
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 @dataclass(slots=True)
 class Bytes:
@@ -25,11 +27,16 @@ class Bytes:
 class Server:
     """A model server; one connection, opened when it is first asked. One thread's own."""
 
-    def __init__(self, url: str, patience_s: float = 30.0) -> None:
-        """Take where it is; a server silent for so long does not answer.
+    def __init__(self, url: str, plain_http: bool = False, patience_s: float = 30.0) -> None:
+        """Keep how to reach it.
+
+        Args:
+            url: where it is.
+            plain_http: whether http:// is allowed to hosts other than this one.
+            patience_s: a server silent for so long does not answer.
 
         Raises:
-            UsageError: the address is none of http or https.
+            UsageError: it is not https, nor http to this host or by leave.
         """
         parts = urlsplit(url)
         try:
@@ -37,7 +44,11 @@ class Server:
         except ValueError as error:
             raise UsageError(f"--server {url}: {error}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise UsageError(f"--server {url}: give http://HOST:PORT or https://HOST")
+            raise UsageError(f"--server {url}: give https://HOST or http://127.0.0.1:PORT")
+        if parts.scheme == "http" and not plain_http and parts.hostname not in _LOOPBACK:
+            raise UsageError(
+                f"--server {url}: pictures would go in the clear; give https://, or --plain-http"
+            )
         kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         self.url = url.rstrip("/")
         self._path = parts.path.rstrip("/")

@@ -89,8 +89,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     def lines(self) -> list[str]:
         """Return it for a person."""
-        likeness = "-" if self.likeness is None else f"{self.likeness:.3f}"
-        mean, absolute = self.score_mean or 0.0, self.score_absolute or 0.0
         return [
             f"{self.model} {self.digest} on {self.engine}; {self.served} {self.served_digest} "
             f"({self.platform}) at {self.server}; {self.frames} frames",
@@ -103,8 +101,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
             f"{'ms p90':18}{self.ms['device'][1]:>12.1f}{self.ms['cloud'][1]:>12.1f}"
             f"  the model alone {self.ms['model'][1]:.1f}",
             f"{'bytes a frame':18}{0:>12,}{self.sent_bytes:>12,}  answer {self.received_bytes:,}",
-            f"agreement {self.agreement:.3f}, likeness {likeness}, "
-            f"score {mean:+.4f} on average, {absolute:.4f} absolute",
+            f"agreement {self.agreement:.3f}; likeness {_shown(self.likeness)}; scores "
+            f"{_shown(self.score_mean, '+')} on average, {_shown(self.score_absolute)} absolute",
         ]
 
 
@@ -242,6 +240,10 @@ def _reals(one: Embedding) -> Any:  # noqa: ANN401
     values = np.frombuffer(one.values, one.dtype)
     spec = TensorSpec("", values.shape, one.dtype, one.scale, one.zero_point)
     return spec.dequantise(values).astype(np.float64)
+
+
+def _shown(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.4f}"
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -127,7 +127,7 @@ def unpack(body: bytes, head_bytes: int, kind: Kind) -> Message:
     form: type[_Request | _Answer] = _Request if kind == "inputs" else _Answer
     try:
         table = msgspec.json.decode(body[:head_bytes], type=form)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"is no message of the v2 protocol: {error}") from error
     wanted: tuple[str, ...] = ()
     if isinstance(table, _Request):

@@ -2,12 +2,13 @@
 
 Its ``ModelServer.start`` listens on every address of the machine whatever it is told, so its parts
 are put together here on a socket of our own. Its way into unpacking bytes becomes lists of numbers
-first and is stepped round: a 1080p picture took it a second.
+first and is stepped round: 1.7 s for a 1080p picture, 0.1 ms so.
 """
 
 import asyncio
 import logging
 import socket
+import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def serve(models: Sequence[Served], host: str, port: int, body_bytes: int) -> No
     plane = _Plane(model_registry=server.registered_models)
     rest = RESTServer(_APP, plane, server.model_repository_extension, port, grace_period=_GRACE_S)
     app.add_middleware(_Guard, body_bytes=body_bytes)
-    logging.getLogger("kserve").addFilter(_brief)
+    _hush()
     at = "http://{}:{}".format(*listening.getsockname()[:2])
     print(f"serving {', '.join(model.name for model in models)} at {at}", flush=True)
     rest.run(sockets=[listening])
@@ -70,6 +71,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ServingError(
             f"--host {host} --port {port}: cannot be listened on: {error.strerror or error}"
         ) from error
+
+
+def _hush() -> None:
+    """Leave out what is said of every request: ``/metrics`` counts them."""
+    for name in ("kserve.trace", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("kserve").addFilter(_brief)
+    # FastAPI's, of how KServe asks it to encode.
+    warnings.filterwarnings("ignore", ".*ORJSONResponse", Warning)
 
 
 def _brief(record: logging.LogRecord) -> bool:

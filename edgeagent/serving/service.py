@@ -4,6 +4,7 @@ The runtime knows a single format, the bundle: what is in it, and so what runs i
 says.
 """
 
+import json
 import re
 
 from edgeagent import __version__
@@ -51,9 +52,9 @@ kind: InferenceService
 metadata:
   name: {name}
   annotations:
-    edgeagent/bundle: "{bundle}"
-    edgeagent/version: "{version}"
-    edgeagent/sha256: "{sha256}"
+    edgeagent/bundle: {bundle}
+    edgeagent/version: {version}
+    edgeagent/sha256: {sha256}
 spec:
   predictor:
     minReplicas: 1
@@ -78,11 +79,11 @@ def inference_service(bundle: Bundle, image: str, storage: str) -> str:
     """
     return _YAML.format(
         name=_kubernetes(bundle.name),
-        bundle=bundle.name,
-        version=bundle.version.replace('"', ""),
-        sha256=bundle.some_file.sha256,
-        image=image or f"REGISTRY/edgeagent-serve:{__version__}",
-        storage=storage or f"pvc://bundles/{bundle.name}",
+        bundle=json.dumps(bundle.name),
+        version=json.dumps(bundle.version),
+        sha256=json.dumps(bundle.some_file.sha256),
+        image=json.dumps(image or f"REGISTRY/edgeagent-serve:{__version__}"),
+        storage=json.dumps(storage or f"pvc://bundles/{bundle.name}"),
         port=PORT,
     )
 
