@@ -158,7 +158,9 @@ class _Guard:
             return
         status, why = refusal
         body = f'{{"error":"{why}"}}'.encode()
-        fields = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        # Not "connection: close": the rest of the body is let through unread, so that whoever is
+        # still sending it hears the answer instead of a broken pipe.
+        fields = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 

@@ -198,6 +198,22 @@ def test_what_will_not_do_is_refused_in_words(
 
 
 @needs_kserve
+def test_who_sends_too_much_is_told_so_and_not_cut_off(alone: Alone) -> None:
+    large = Message([Named("picture", np.zeros((2160, 3840, 3), np.uint8))])
+
+    def send() -> None:
+        server = Server(URL)
+        try:
+            server.infer("coco16-320", large)
+        finally:
+            server.close()
+
+    for _ in range(5):
+        with pytest.raises(ServingError, match="413: the body has 24883"):
+            alone.inside(send)
+
+
+@needs_kserve
 def test_a_body_of_no_length_is_refused_and_a_taken_port_is_said(alone: Alone) -> None:
     def chunked() -> bytes:
         with socket.create_connection(("127.0.0.1", PORT), 60) as wire:
