@@ -15,7 +15,7 @@ from edgeagent.errors import ServingError, UsageError
 from edgeagent.findings import Box, Detection, Embedding, Label
 from edgeagent.model import bundles_folder, find_bundle
 from edgeagent.serving.client import Server
-from edgeagent.serving.comparing import Pair, agreement
+from edgeagent.serving.likeness import Pair, agreement
 from edgeagent.serving.protocol import HEADER, Message, Named
 from edgeagent.serving.service import inference_service
 
