@@ -278,6 +278,8 @@ class CommandsConfig(Section, frozen=True):
     allow: Annotated[list[Command], part(
         'Orders taken from cmd/NAME: "ping", "status" and "bench" (how it fares), "look" (look now, and say what is in view), '
         '"pause" and "resume" (close cameras, and watch them again), "set" (settings marked remote), "reload" (read this file again), "restart"; empty: none.')] = msgspec.field(default_factory=lambda: ["ping", "status"])
+    desired: Annotated[bool, part(
+        "Settings marked remote are taken from the retained message on cfg/desired, too, and told of on cfg/reported.")] = False
     per_minute: Annotated[float, part("At most so many orders a minute.", "1/min", ge=1, le=600)] = 30.0
 
 

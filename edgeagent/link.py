@@ -45,7 +45,7 @@ class Ack(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What came on one of the device's own ``cmd/`` topics."""
+    """What came on one of the device's own topics ``cmd/NAME``, or on ``cfg/desired``."""
 
     name: str
     """Last part of the topic: ``look`` of ``cmd/look``."""
@@ -77,8 +77,11 @@ class Link(Protocol):
         """
         ...
 
-    def listen(self, hear: Hear) -> None:
-        """Let ``hear`` take in what is ordered; before `start`. Without, nothing is listened to."""
+    def listen(self, orders: Hear | None, desired: Hear | None = None) -> None:
+        """Let ``orders`` take in what comes on ``cmd/NAME``, ``desired`` ``cfg/desired``.
+
+        Before `start`. What nobody takes in is not listened to.
+        """
         ...
 
     def reply(self, order: Order, payload: bytes) -> bool:
@@ -147,7 +150,7 @@ class NoLink:
         """See `Link.up`; always 0."""
         return 0
 
-    def listen(self, hear: Hear) -> None:
+    def listen(self, orders: Hear | None, desired: Hear | None = None) -> None:
         """See `Link.listen`; nothing will be heard."""
 
     def reply(self, order: Order, payload: bytes) -> bool:
@@ -203,6 +206,7 @@ class MemoryLink(NoLink):
         self.replies: list[tuple[Order, bytes]] = []
         """All answers that were ever taken."""
         self._hear: Hear | None = None
+        self._hear_desired: Hear | None = None
         self._window = window
         self._number = 0
         self._is_up = False
@@ -228,9 +232,9 @@ class MemoryLink(NoLink):
                 self.answer()
         return True
 
-    def listen(self, hear: Hear) -> None:
+    def listen(self, orders: Hear | None, desired: Hear | None = None) -> None:
         """See `Link.listen`."""
-        self._hear = hear
+        self._hear, self._hear_desired = orders, desired
 
     def reply(self, order: Order, payload: bytes) -> bool:
         """See `Link.reply`."""
@@ -266,6 +270,11 @@ class MemoryLink(NoLink):
         """Publish ``order`` to the device, if it is there and listens."""
         if self._is_up and self._hear is not None:
             self._hear(order)
+
+    def desire(self, payload: bytes) -> None:
+        """Publish a desired state to the device, if it is there and listens."""
+        if self._is_up and self._hear_desired is not None:
+            self._hear_desired(Order("desired", payload, retained=True))
 
     def hold(self) -> None:
         """Acknowledge nothing until `answer` is called, and then only what was sent by then."""

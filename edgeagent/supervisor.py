@@ -18,7 +18,7 @@ from edgeagent.berth import Find
 from edgeagent.bulletin import Bulletin
 from edgeagent.cameras import Cameras
 from edgeagent.clock import Clock, kernel_boot
-from edgeagent.commands import Books, Kind
+from edgeagent.commands import Books, Desired, Kind
 from edgeagent.config import CameraConfig, Config
 from edgeagent.control import Control, runtime_folder
 from edgeagent.desk import Desk
@@ -88,7 +88,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._reload = threading.Event()
         self._moved = threading.Event()
-        """Another engine answers now: what the device says it is has to be said anew."""
+        """Another engine answers now, or other settings hold: what the device is is said anew."""
         self._page = Page(state, self.health, Feed(self._bulletin, clock, config))
         self._tidings = Tidings(self.health, clock, self._kernel, self.put)
         self._engines = Engines()
@@ -115,6 +115,10 @@ class Supervisor:
         self._config = self._probation.begin(boot.ended)
         self._rounds = Rounds(self._parts(folder), self.health, self._clock, Machine())
         self._reckoning.look()
+        books, changed = self._books(), self._moved.set
+        self._desired = Desired(
+            self._probation, books, self._clock, self.health, self.tell, changed
+        )
         self._uplink = Uplink(
             self._outbox,
             self._state,
@@ -123,7 +127,8 @@ class Supervisor:
             self.tell,
             self._engines.all,
             kinds=self._orders(boot.name),
-            books=self._books(),
+            books=books,
+            desired=self._desired,
             bulletin=self._rounds.bulletin,
             ahead_ms=self._reckoning.ahead_ms,
         )
@@ -233,7 +238,7 @@ class Supervisor:
                 self._uplink.announce()
             self._pausing.tick()
             self._reckoning.look()
-            if self._probation.tick(self._bulletin):
+            if self._desired.tick(self._bulletin):
                 self.reread()
             self._watchdog.feed(self._clock.mono_s())
             if not self._uplink.alive():

@@ -17,7 +17,7 @@ from edgeagent import __version__
 from edgeagent.brokers import personal
 from edgeagent.bulletin import Bulletin
 from edgeagent.clock import Clock, kernel_boot
-from edgeagent.commands import Books, Commands, Kind
+from edgeagent.commands import Books, Commands, Desired, Kind
 from edgeagent.config import Config
 from edgeagent.engines import Engine, shown
 from edgeagent.findings import Notice
@@ -54,12 +54,13 @@ class Uplink:
         engines: Engines,
         kinds: Mapping[str, Kind],
         books: Books,
+        desired: Desired,
         bulletin: Callable[[], Bulletin],
         ahead_ms: Mapping[str, int],
     ) -> None:
         self._outbox, self._state, self._clock = outbox, state, clock
         self._health, self._tell, self._engines = health, tell, engines
-        self._kinds, self._books = kinds, books
+        self._kinds, self._books, self._desired = kinds, books, desired
         self._bulletin, self._ahead_ms = bulletin, ahead_ms
         self._told_s = float("-inf")
 
@@ -84,8 +85,9 @@ class Uplink:
             target=self._publisher.run, args=(self._stop,), name="publisher", daemon=True
         )
         self._commands = self._new_commands(config)
-        if config.commands.allow:
-            self._link.listen(self._commands.hear)
+        orders = self._commands.hear if config.commands.allow else None
+        self._link.listen(orders, self._desired.hear if config.commands.desired else None)
+        if orders is not None:
             self._commands.start()
         self._link.start()
         self._thread.start()
@@ -123,6 +125,7 @@ class Uplink:
             mqtt.client_id or client_id(self._state),
             status=lambda state: encode("status", status_fields(device, state, clock.wall_ms())),
             info=lambda: encode("info", info_fields(self._facts())),
+            reported=self._reported if config.commands.desired else None,
         )
         return MqttLink(mqtt, words, self._tell)
 
@@ -144,8 +147,11 @@ class Uplink:
         }
         return {name: fact for name, fact in facts.items() if fact}
 
+    def _reported(self) -> Payload:
+        return self._encode("reported", self._desired.reported(self._config.device_name))
+
     def announce(self) -> None:
-        """Say anew what this device is: the engines or cameras are others now."""
+        """Say anew what this device is, and how its settings stand: something is other now."""
         self._link.announce()
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 from edgeagent.wire.cbor import KEYS, MOTION_KEYS
 from edgeagent.wire.fields import FINDINGS_MAX, VECTOR_MAX
 
-MESSAGES = ("event", "status", "info", "stat", "bench", "answer")
+MESSAGES = ("event", "status", "info", "stat", "bench", "answer", "reported")
 UTF8_BYTES = 4
 """The most that a character takes."""
 UINT_MAX = (1 << 64) - 1
@@ -23,7 +23,7 @@ HEAD = """\
 ; boxes is left, top, right, bottom of one after the other, in 65535ths of the frame.
 ; What one field demands of another (a gap has from and to) stands in the schemas.
 
-message = event / status / info / stat / bench / answer
+message = event / status / info / stat / bench / answer / reported
 """
 
 Schema = Mapping[str, Any]
@@ -77,6 +77,8 @@ def _type(part: Schema, root: Schema) -> str:
         return _type(root["$defs"][part["$ref"].rpartition("/")[2]], root)
     if "const" in part or "enum" in part:
         return " / ".join(json.dumps(one) for one in part.get("enum", [part.get("const")]))
+    if "anyOf" in part:
+        return " / ".join(_type(one, root) for one in part["anyOf"])
     makes = {"string": _text, "integer": _whole, "number": _number}
     if part["type"] in makes:
         return makes[part["type"]](part)

@@ -355,13 +355,14 @@ def parts(schema: Mapping[str, Any], at: str) -> Iterator[tuple[str, Mapping[str
     yield at, schema
     inner = {key: schema.get(key) for key in ("items", "additionalProperties")}
     inner |= schema.get("properties", {}) | schema.get("$defs", {})
-    inner |= {str(n): part for n, part in enumerate(schema.get("prefixItems", ()))}
+    several = [*schema.get("prefixItems", ()), *schema.get("anyOf", ())]
+    inner |= {str(n): part for n, part in enumerate(several)}
     for key, part in inner.items():
         if isinstance(part, dict):
             yield from parts(part, f"{at}.{key}")
 
 
-@pytest.mark.parametrize("name", ["event", "status", "info", "stat", "bench", "answer"])
+@pytest.mark.parametrize("name", ["event", "status", "info", "stat", "bench", "answer", "reported"])
 def test_every_field_of_every_schema_has_a_bound(name: str) -> None:
     text = (resources.files("edgeagent.wire") / f"{name}.schema.json").read_text("utf-8")
     assert [at for at, part in parts(json.loads(text), name) if is_unbounded(part)] == []

@@ -35,7 +35,8 @@ def cddl_faults(payload: bytes, what: str) -> tuple[str, ...]:
 
 
 _VALIDATORS = {
-    name: validator(name) for name in ("event", "status", "info", "stat", "bench", "answer")
+    name: validator(name)
+    for name in ("event", "status", "info", "stat", "bench", "answer", "reported")
 }
 
 

@@ -55,7 +55,7 @@ def _print_settings(config: Config, file: Path, state: Path) -> None:
         line = settings.line_of(text, path)
         origin = f"  # {file}:{line}" if line else ""
         if path in over.values and before[path] != value:
-            origin = f"  # {state / overlay.FILE}: {over.by}"
+            origin = f"  # {state / overlay.FILE}: {over.origin(path)}"
         print(f"{path} = {_shown(path, value)}{origin}")
     for fault in faults:
         print(f"# not in force, {state / overlay.FILE}: {fault}")

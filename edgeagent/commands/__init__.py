@@ -14,6 +14,7 @@ from typing import Any
 
 from edgeagent.clock import Clock
 from edgeagent.commands.books import NAME_MAX, Books
+from edgeagent.commands.desired import Desired
 from edgeagent.commands.judging import MAX_BYTES, answerable, judge_expiry, parsed
 from edgeagent.commands.kinds import Asked, Deed, Doer, Kind
 from edgeagent.commands.known import Begun
@@ -25,7 +26,7 @@ from edgeagent.link import Order
 from edgeagent.rate import Bucket
 from edgeagent.wire.json import answer_json
 
-__all__ = ["Asked", "Books", "Commands", "Deed", "Kind"]
+__all__ = ["Asked", "Books", "Commands", "Deed", "Desired", "Kind"]
 
 _log = logging.getLogger(__name__)
 

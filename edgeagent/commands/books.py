@@ -56,7 +56,7 @@ class Books:
         """
         self._known.begin(name, asked["id"], asked["exp"])
         try:
-            self._write("begun", name, asked)
+            self.note("begun", name, asked)
         except EdgeagentError as error:
             self.end(name, asked, str(error))
             raise
@@ -66,7 +66,7 @@ class Books:
         why = why[:WHY_MAX]
         try:
             self._known.end(name, asked["id"], not why, why)
-            self._write("failed" if why else "done", name, asked, why)
+            self.note("failed" if why else "done", name, asked, why)
         except (OSError, EdgeagentError) as error:
             # That it was begun is on the disk: it will not be done again.
             _log.warning("command %s %s: its end is not written down: %s", name, asked["id"], error)
@@ -76,11 +76,16 @@ class Books:
         if not self._refusals.take(self._clock.mono_s()):
             return
         try:
-            self._write("refused", name, asked, why[:WHY_MAX])
+            self.note("refused", name, asked, why[:WHY_MAX])
         except EdgeagentError as error:
             _log.warning("command %s %s: %s", name[:NAME_MAX], asked["id"], error)
 
-    def _write(self, what: str, name: str, asked: Asked, why: str = "") -> None:
+    def note(self, what: str, name: str, asked: Asked, why: str = "") -> None:
+        """Write one line of the audit log.
+
+        Raises:
+            EdgeagentError: the disk refuses.
+        """
         rest = {key: value for key, value in asked.items() if key not in ("id", "exp")}
         # As text: a stranger's numbers and letters may be such as msgspec does not write.
         text = json.dumps(rest)[:ASKED_MAX] if rest and what in ("begun", "refused") else ""

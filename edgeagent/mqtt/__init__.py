@@ -15,12 +15,16 @@ from edgeagent.link import Ack, Hear, Order
 from edgeagent.mqtt.backoff import Backoff
 from edgeagent.mqtt.client import Words
 from edgeagent.mqtt.connection import STOP_S, Connection
+from edgeagent.mqtt.orders import DESIRED, ORDERS
 from edgeagent.mqtt.reasons import RETAIN_NOT_SUPPORTED, UNSUPPORTED_VERSION
 
 _log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 """How often the link's thread looks whether its connection is still alive."""
+DEAF_S = 3600.0
+"""How long nothing is listened to after a message that was far too large: the broker, which keeps
+it, would hand it out at each connect."""
 
 __all__ = ["MqttLink", "Words"]
 
@@ -47,10 +51,11 @@ class MqttLink:
         self._stop = threading.Event()
         self._changed = threading.Event()
         self._connection: Connection | None = None
-        self._hear: Hear | None = None
+        self._hears: dict[str, Hear] = {}
         self._number = 0
         self._backoff = Backoff(config.backoff_max_s, draw)
         self._is_lost = False
+        self._deaf_until_s = float("-inf")
         self._thread = threading.Thread(target=self._live, name="link", daemon=True)
 
     @property
@@ -59,9 +64,10 @@ class MqttLink:
         connection = self._connection
         return self._number if connection is not None and connection.is_up else 0
 
-    def listen(self, hear: Hear) -> None:
+    def listen(self, orders: Hear | None, desired: Hear | None = None) -> None:
         """See `Link.listen`."""
-        self._hear = hear
+        hears = {ORDERS: orders, DESIRED: desired}
+        self._hears = {topic: hear for topic, hear in hears.items() if hear is not None}
 
     def reply(self, order: Order, payload: bytes) -> bool:
         """See `Link.reply`."""
@@ -114,8 +120,10 @@ class MqttLink:
 
     def _connect_and_stay(self) -> tuple[str, int]:
         """Hold one connection until it ends; return why it did, and the reason code."""
+        is_deaf = time.monotonic() < self._deaf_until_s
+        hears = {} if is_deaf else self._hears
         try:
-            connection = Connection(self._config, self._words, self._changed.set, self._hear)
+            connection = Connection(self._config, self._words, self._changed.set, hears)
         except (CredentialError, ValueError, OSError) as error:
             return str(error), 0
         self._connection, self._number = connection, self._number + 1
@@ -125,12 +133,21 @@ class MqttLink:
         elif not connection.why:
             connection.why = f"no answer within {self._config.connect_s:g} s"
         while connection.alive() and not self._stop.wait(LOOK_S):
-            pass
+            if is_deaf and time.monotonic() >= self._deaf_until_s:
+                is_deaf = False
+                connection.listen(self._hears)
         if self._stop.is_set() and connection.is_up:
             connection.say_stopped()
         connection.drop()
         self.wake()
-        return connection.why, connection.code
+        return connection.why + self._deafen(connection.too_large_bytes), connection.code
+
+    def _deafen(self, too_large_bytes: int) -> str:
+        """Listen to nothing for a while, where a message would end each connection."""
+        if not too_large_bytes:
+            return ""
+        self._deaf_until_s = time.monotonic() + DEAF_S
+        return f"; nothing is listened to for {DEAF_S:.0f} s: clear what is retained for us"
 
     def _fall_back(self, code: int) -> str:
         """Go on with what the broker knows where it refused more; return what to say of it."""

@@ -11,6 +11,7 @@ from paho.mqtt.packettypes import PacketTypes
 from edgeagent.config import MqttConfig
 from edgeagent.credentials import read_secret
 from edgeagent.mqtt.beside import beside
+from edgeagent.mqtt.bounded import BoundedClient, connect_properties
 from edgeagent.tls import tls_context
 
 
@@ -24,9 +25,11 @@ class Words:
     status: Callable[[str], bytes]
     """Payload of ``status`` for ``online``, ``stopped`` or ``offline`` (the will)."""
     info: Callable[[], bytes]
+    reported: Callable[[], bytes] | None = None
+    """Payload of ``cfg/reported``; None where no state is listened to."""
 
 
-def make_client(config: MqttConfig, words: Words) -> Client:
+def make_client(config: MqttConfig, words: Words) -> BoundedClient:
     """Return a client with credentials, encryption and will, that calls nobody back yet.
 
     Raises:
@@ -40,14 +43,14 @@ def make_client(config: MqttConfig, words: Words) -> Client:
     return client
 
 
-def plain_client(config: MqttConfig, client_id: str) -> Client:
+def plain_client(config: MqttConfig, client_id: str) -> BoundedClient:
     """Return a client with credentials and encryption, and no will.
 
     Raises:
         CredentialError: a password, key or certificate will not do.
     """
     is_v5 = config.protocol == "5"
-    client = Client(
+    client = BoundedClient(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
@@ -75,7 +78,10 @@ def begin(client: Client, config: MqttConfig, client_id: str) -> threading.Threa
     port = port_of(config)
     before = set(threading.enumerate())
     if config.protocol == "5":
-        client.connect_async(config.host, port, config.keepalive_s, clean_start=True)
+        told = connect_properties()
+        client.connect_async(
+            config.host, port, config.keepalive_s, clean_start=True, properties=told
+        )
     else:
         client.connect_async(config.host, port, config.keepalive_s)
     client.loop_start()

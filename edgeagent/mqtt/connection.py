@@ -8,7 +8,8 @@ session; a client that is lost is dropped with all it held.
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import LogLevel, MQTTErrorCode
@@ -20,7 +21,7 @@ from edgeagent.link import TOO_LARGE, Ack, Hear, Order
 from edgeagent.mqtt.beside import beside
 from edgeagent.mqtt.client import Words, begin, make_client
 from edgeagent.mqtt.flight import Flight
-from edgeagent.mqtt.orders import order_of, subscribe
+from edgeagent.mqtt.orders import ORDERS, order_of, place_of, subscribe
 from edgeagent.mqtt.reasons import explained
 from edgeagent.mqtt.terms import terms_of
 from edgeagent.mqtt.voice import Voice
@@ -41,7 +42,7 @@ class Connection:
         config: MqttConfig,
         words: Words,
         happened: Callable[[], None],
-        hear: Hear | None = None,
+        hears: Mapping[str, Hear] = MappingProxyType({}),
     ) -> None:
         """Begin to connect.
 
@@ -49,13 +50,13 @@ class Connection:
             config: the ``[mqtt]`` table.
             words: what is said for the device itself.
             happened: told that there is news, in paho's thread.
-            hear: takes in orders, in paho's thread; None: nothing is subscribed to.
+            hears: takes in what comes, in paho's thread: by `orders.ORDERS` and `orders.DESIRED`.
 
         Raises:
             CredentialError: a password, key or certificate will not do.
         """
         self._happened = happened
-        self._hear = hear
+        self._hears, self._prefix = hears, words.prefix
         self._is_v5 = config.protocol == "5"
         self._trouble = ""
         self._is_heard = False
@@ -97,10 +98,20 @@ class Connection:
             return
         self._voice.terms = self._voice.terms.narrowed(properties)
         self._voice.add_birth()
-        if self._hear is not None:
+        if self._hears:
             # Before the birth: whoever hears that it is here may order at once.
-            subscribe(self._client, self._voice.topic("cmd/+"), self._is_v5)
+            subscribe(self._client, map(self._voice.topic, self._hears), self._is_v5)
         self._say_birth()
+
+    def listen(self, hears: Mapping[str, Hear]) -> None:
+        """Have ``hears`` take in what comes from now on."""
+        self._hears = hears
+        subscribe(self._client, map(self._voice.topic, hears), self._is_v5)
+
+    @property
+    def too_large_bytes(self) -> int:
+        """Size of the message for which it ended, because it is none that is meant for us; or 0."""
+        return self._client.too_large_bytes
 
     def _say_birth(self) -> None:
         """Say what is due, one after the other, as a window of one asks; then it is up."""
@@ -122,16 +133,17 @@ class Connection:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            topic = self._voice.topic("cmd/+")
-            _log.warning(
-                "the broker does not let us read %s; mend its ACL, or commands.allow = []", topic
-            )
+        for name, reason in zip(self._hears, reasons, strict=False):
+            if reason.is_failure:
+                cure = "commands.allow = []" if name == ORDERS else "commands.desired = false"
+                topic = self._voice.topic(name)
+                _log.warning("the broker does not let us read %s; mend its ACL, or %s", topic, cure)
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
         try:
-            if self._hear is not None:
-                self._hear(order_of(message))
+            hear = self._hears.get(place_of(message.topic, self._prefix))
+            if hear is not None:
+                hear(order_of(message))
         except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
             _log.exception("an order could not be taken in")
 

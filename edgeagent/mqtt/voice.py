@@ -36,12 +36,15 @@ class Voice:
         return f"{self._words.prefix}/{name}"
 
     def add_birth(self) -> None:
-        """Have ``info``, then ``status`` said."""
-        self._due += [self._say_info, self._say_online]
+        """Have ``info``, how the settings stand, then ``status`` said."""
+        self.add_info()
+        self._due.append(self._say_online)
 
     def add_info(self) -> None:
         """Have ``info`` said again, for what it says has changed; any thread may ask."""
         self._due.append(self._say_info)
+        if self._words.reported is not None:
+            self._due.append(self._say_reported)
 
     def add_answer(self, order: Order, payload: bytes) -> None:
         """Have ``order`` answered; any thread may ask."""
@@ -65,6 +68,11 @@ class Voice:
 
     def _say_info(self) -> int:
         said = self._say("info", self._words.info())
+        return said.mid if said is not None else 0
+
+    def _say_reported(self) -> int:
+        assert self._words.reported is not None
+        said = self._say("cfg/reported", self._words.reported())
         return said.mid if said is not None else 0
 
     def _say(self, name: str, payload: bytes) -> MQTTMessageInfo | None:

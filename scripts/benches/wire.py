@@ -20,6 +20,7 @@ from edgeagent.event import CountPart, Event, MotionPart, Source, VectorPart, Wh
 from edgeagent.findings import Box, Detection
 from edgeagent.identity import Identity
 from edgeagent.mqtt.beside import beside
+from edgeagent.overlay import Kept, Set, Tried
 from edgeagent.wire.device import (
     answer_fields,
     bench_fields,
@@ -30,6 +31,7 @@ from edgeagent.wire.device import (
 )
 from edgeagent.wire.encodings import encoder
 from edgeagent.wire.fields import Fields, event_fields
+from edgeagent.wire.reported import reported_fields
 
 ENCODINGS = ("json", "cbor", "cloudevents", "cloudevents-binary")
 PREFIX = "edge/v1/home/porch-pi"
@@ -38,6 +40,8 @@ CLOCK = ManualClock(mono_s=1000.0, wall_ms=1_790_000_000_000)
 THEN = When(999_688, 1_789_999_999_688, True, KERNEL)
 WHO = Identity("porch-pi", "12-1a2b3c4d", 123_456, 123_450)
 CAMERA = Source("front", "1a2b3c4d", "tpu", 9_812)
+VALUES = {"events.threshold": 0.45, "motion.sensitivity": "high"}
+KEPT = Kept(Set(VALUES, "desired 7", version=7), tried=Tried(7, "a7", "", "kept"))
 SCALE = struct.unpack("f", struct.pack("f", 0.0123))[0]
 ROUNDS, CALLS = 9, 200
 
@@ -106,6 +110,7 @@ def _rest() -> dict[str, tuple[str, Fields]]:
         "stat": ("stat", stat_fields(_bulletin(), 1_790_000_000_000)),
         "bench": ("bench", bench_fields("porch-pi", 1_790_000_000_000, bench)),
         "answer": ("answer", answer_fields("porch-pi", "look", "a1", told, 1_790_000_000_000)),
+        "reported": ("reported", reported_fields("porch-pi", 1_790_000_000_000, KEPT, {})),
     }
 
 
@@ -119,7 +124,7 @@ def _event_maker(told: Event) -> Make:
 
 
 def _maker(what: str, fields: Fields) -> Make:
-    topic = "res/look" if what == "answer" else what
+    topic = {"answer": "res/look", "reported": "cfg/reported"}.get(what, what)
     return lambda: (what, topic, fields)
 
 
