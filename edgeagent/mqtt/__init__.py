@@ -38,6 +38,7 @@ class MqttLink:
         words: Words,
         tell: Callable[[Notice], None],
         draw: Callable[[float, float], float] = random.uniform,
+        deaf_s: float = DEAF_S,
     ) -> None:
         """Remember all that a connection takes; `start` begins.
 
@@ -46,6 +47,7 @@ class MqttLink:
             words: what is said for the device itself.
             tell: hears of ``lost`` and ``back``, once each way, in the link's thread.
             draw: picks each wait between its bounds.
+            deaf_s: see `DEAF_S`.
         """
         self._config, self._words, self._tell = config, words, tell
         self._stop = threading.Event()
@@ -55,7 +57,7 @@ class MqttLink:
         self._number = 0
         self._backoff = Backoff(config.backoff_max_s, draw)
         self._is_lost = False
-        self._deaf_until_s = float("-inf")
+        self._deaf_s, self._deaf_until_s = deaf_s, float("-inf")
         self._thread = threading.Thread(target=self._live, name="link", daemon=True)
 
     @property
@@ -146,8 +148,8 @@ class MqttLink:
         """Listen to nothing for a while, where a message would end each connection."""
         if not too_large_bytes:
             return ""
-        self._deaf_until_s = time.monotonic() + DEAF_S
-        return f"; nothing is listened to for {DEAF_S:.0f} s: clear what is retained for us"
+        self._deaf_until_s = time.monotonic() + self._deaf_s
+        return f"; nothing is listened to for {self._deaf_s:.0f} s: clear what is retained for us"
 
     def _fall_back(self, code: int) -> str:
         """Go on with what the broker knows where it refused more; return what to say of it."""
