@@ -51,6 +51,7 @@ tls = false
 encoding = "cbor"
 [commands]
 allow = ["look"]
+desired = true
 [health]
 stat_s = 1
 {more}
@@ -138,7 +139,9 @@ def test_a_will_says_what_it_is_too(name: str, broker: Broker, boss: Boss) -> No
 
 def kind_of(topic: str) -> str:
     name = topic.split("/")[4]
-    return {"evt": "event", "vec": "event", "sys": "event", "res": "answer"}.get(name, name)
+    return {"evt": "event", "vec": "event", "sys": "event", "res": "answer", "cfg": "reported"}.get(
+        name, name
+    )
 
 
 def test_a_whole_agent_speaks_cbor_and_watch_reads_it(
@@ -148,7 +151,7 @@ def test_a_whole_agent_speaks_cbor_and_watch_reads_it(
     with subprocess.Popen([*EDGEAGENT, *arguments], stdout=subprocess.PIPE) as watch:
         agent.write(broker.port, text=SETTINGS)
         agent.start()
-        wanted = {"info", "status", "stat", "sys", "evt"}
+        wanted = {"info", "status", "stat", "sys", "evt", "cfg"}
         assert until(lambda: wanted <= {m.topic.split("/")[4] for m in boss.heard}, 60)
         boss.order("edge/v1/home/pi/cmd/look", b'{"id": "a1"}')
         assert until(lambda: [m for m in boss.heard if m.topic.endswith("/res/look")], 60)

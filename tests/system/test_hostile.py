@@ -21,7 +21,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edgeagent import overlay
+from edgeagent import audit, overlay
 from edgeagent.clock import ManualClock
 from edgeagent.commands import Asked, Books, Commands, Kind
 from edgeagent.commands.judging import MAX_BYTES
@@ -214,15 +214,29 @@ def test_a_state_that_kills_the_agent_is_taken_back_and_never_tried_again(
         assert until(lambda: reports(boss, 7, "reverted"), PATIENCE_S)
         assert ours.statuses == [-signal.SIGKILL]
         boss.order(f"{PREFIX}/cmd/restart", lasting(id="r1"))
-        assert until(lambda: len(reports(boss, 7, "reverted")) >= 2, PATIENCE_S)
+        assert until(lambda: ours.statuses == [-signal.SIGKILL, 75], PATIENCE_S)
+        assert until(lambda: births(boss) >= 3, PATIENCE_S)
         boss.order(f"{PREFIX}/cfg/desired", state(8, {"events.top": 3}), retain=True)
         assert until(lambda: reports(boss, 8, "trying"), PATIENCE_S)
         assert ours.statuses == [-signal.SIGKILL, 75]
     back = reports(boss, 7, "reverted")[-1]
     assert (back["now"], back["set"]) == (6, {"events.min_hits": 5})
     assert "the agent ended while they were tried (killed)" in back["why"]
-    assert len(reports(boss, 7, "trying")) == 1
+    log = (tmp_path / "state" / audit.FILE).read_text().splitlines()
+    states = [line for line in map(json.loads, log) if line["do"] == "desired"]
+    assert [(line["what"], line["id"]) for line in states] == [
+        ("begun", "a7"),
+        ("failed", "a7"),
+        ("begun", "a8"),
+    ]
+    # By boot: what was not acknowledged before the kill comes again.
+    starts = {m["boot"]: m["prev"][2] for m in boss.answers("/sys") if m["k"] == "start"}
+    assert [*starts.values()] == ["none", "killed", "clean"]
     assert [m for m in boss.answers("/sys") if m["k"] == "config_reverted"]
+
+
+def births(boss: Boss) -> int:
+    return [m["s"] for m in boss.answers("/status")].count("online")
 
 
 # --- what is too large
