@@ -15,7 +15,7 @@ from edgeagent.bulletin import Bulletin, State
 from edgeagent.cli import main
 from edgeagent.clock import ManualClock
 from edgeagent.commands import Books, Desired
-from edgeagent.commands.desired import MAX_BYTES, VERSION_MAX, parsed
+from edgeagent.commands.wanted import MAX_BYTES, VERSION_MAX, parsed
 from edgeagent.config import CameraConfig, Config
 from edgeagent.errors import UsageError
 from edgeagent.findings import Notice
@@ -190,7 +190,9 @@ def test_one_value_that_may_not_be_set_and_none_is(path: str, value: object, liv
     told = {"version": 7, "id": "a7", "values": {"events.min_hits": 9, path: value}}
     life = lives.start(retained=json.dumps(told).encode())
     assert life.config == CONFIG
-    assert life.reported()["no"]["why"].startswith(f"{path}: ")
+    refused = life.reported()["no"]
+    assert refused["why"].startswith(f"{path}: ")
+    assert (refused["ver"], refused["id"]) == (7, "a7")
     assert not (lives.folder / FILE).exists()
     life.say(state(7, {"events.min_hits": 9}))
     assert life.config.events.min_hits == 9
@@ -224,6 +226,13 @@ def test_what_is_no_state_is_refused_and_told_once(payload: bytes, why: str, liv
     (notice,) = life.told
     assert (notice.part, notice.what) == ("desired", "refused")
     assert not (lives.folder / FILE).exists()
+
+
+def test_of_two_faults_both_are_told(lives: Lives) -> None:
+    life = lives.start(retained=state(7, {"mqtt.host": "evil.example", "events.top": 77}))
+    why = life.reported()["no"]["why"]
+    assert why.startswith("mqtt.host: is no setting that may be set from afar")
+    assert why.endswith("events.top: 77 is not a whole number within 1 to 10")
 
 
 def test_a_topic_that_is_cleared_leaves_all_as_it_is(lives: Lives) -> None:

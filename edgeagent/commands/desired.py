@@ -9,16 +9,15 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
-from msgspec import Meta
 
 from edgeagent.bulletin import Bulletin
 from edgeagent.clock import Clock
 from edgeagent.commands.books import Books
-from edgeagent.commands.judging import ID_MAX
-from edgeagent.errors import EdgeagentError, UsageError
+from edgeagent.commands.wanted import MAX_BYTES, Wanted, is_known, parsed
+from edgeagent.errors import ConfigError, EdgeagentError
 from edgeagent.findings import Notice
 from edgeagent.health import Health
 from edgeagent.link import Order
@@ -32,32 +31,10 @@ _log = logging.getLogger(__name__)
 
 NAME = "desired"
 """Stands in the audit log where an order has its name."""
-MAX_BYTES = 4096
-"""Longest state that is read: all settings that may be set take half of it."""
-VALUES_MAX = 64
-VERSION_MAX = (1 << 53) - 1
-"""Largest number that every reader of JSON has exactly."""
+FAULT_MAX = 80
+"""Characters of one fault that are told, so that another finds room beside it."""
 TAKEN_PER_S, TAKEN_AT_ONCE = 1 / 60, 3
 """How often one is looked at: each that is taken up is written to the card. The newest waits."""
-
-
-class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What came on ``cfg/desired``."""
-
-    version: Annotated[int, Meta(ge=1, le=VERSION_MAX)]
-    id: Annotated[str, Meta(pattern=rf"^[A-Za-z0-9_.:-]{{1,{ID_MAX}}}$")]
-    values: Annotated[dict[str, Any], Meta(max_length=VALUES_MAX)]
-    """All that is set from afar; null, or left out: as the settings file says."""
-
-    @property
-    def named(self) -> dict[str, Any]:
-        """Those that are not null."""
-        return {path: value for path, value in self.values.items() if value is not None}
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the values, in whatever order they came."""
-        return hashlib.sha256(msgspec.json.encode(self.named, order="sorted")).hexdigest()
 
 
 class Standing(Protocol):
@@ -120,8 +97,9 @@ class Desired:
         self._newest: bytes | None = None
         self._refused: Mapping[str, Any] = {}
         self._known = standing.kept
-        if standing.went_back:
-            self._write_end(self._known.tried)
+        tried = self._known.tried
+        if tried is not None and tried.why and tried.why in standing.went_back:
+            self._write_end(tried)
 
     def hear(self, order: Order) -> None:
         """Take in one state; for any thread, never waits, never raises."""
@@ -154,22 +132,23 @@ class Desired:
             return False
         with self._lock:
             payload, self._newest = self._newest, None
-        try:
-            return self._take_up(payload)
-        except EdgeagentError as error:
-            self._refuse(payload, str(error))
-        except Exception as error:  # noqa: BLE001
-            # It comes again at each connect: it must not end the agent each time.
-            _log.exception("cfg/desired")
-            self._refuse(payload, f"a fault in edgeagent itself: {error!r}")
-        return False
-
-    def _take_up(self, payload: bytes) -> bool:
         if not payload:
             _log.info("cfg/desired was cleared; what is in force stays so")
             return False
-        wanted = parsed(payload)
-        if _is_known(wanted, self._standing.kept.tried):
+        wanted: Wanted | None = None
+        try:
+            wanted = parsed(payload)
+            return self._take_up(wanted)
+        except EdgeagentError as error:
+            self._refuse(payload, wanted, _short(error))
+        except Exception as error:  # noqa: BLE001
+            # It comes again at each connect: it must not end the agent each time.
+            _log.exception("cfg/desired")
+            self._refuse(payload, wanted, f"a fault in edgeagent itself: {error!r}")
+        return False
+
+    def _take_up(self, wanted: Wanted) -> bool:
+        if is_known(wanted, self._standing.kept.tried):
             self._take_back_refusal()
             return False
         self._standing.judge_whole(wanted.named)
@@ -193,14 +172,16 @@ class Desired:
                 "see to the device's disk"
             ) from None
 
-    def _refuse(self, payload: bytes, why: str) -> None:
+    def _refuse(self, payload: bytes, wanted: Wanted | None, why: str) -> None:
         """Say that it was not taken up, once for each that is sent again and again."""
-        refused = {"why": why, "sha": hashlib.sha256(payload).hexdigest()[:16]}
+        refused: dict[str, Any] = {"why": why, "sha": hashlib.sha256(payload).hexdigest()[:16]}
+        if wanted is not None:
+            refused |= {"ver": wanted.version, "id": wanted.id}
         if refused == self._refused:
             return
         self._refused = refused
         self._health.count("desired_refused_total")
-        self._books.refuse(NAME, {"id": refused["sha"]}, why)
+        self._books.refuse(NAME, {"id": refused.get("id", refused["sha"])}, why)
         self._tell(Notice(NAME, "refused", why))
         self._changed()
 
@@ -214,35 +195,8 @@ class Desired:
             _log.warning("desired %d: %s", tried.version, error)
 
 
-def parsed(payload: bytes) -> Wanted:
-    """Return what ``payload`` says.
-
-    Raises:
-        UsageError: it is no desired state, and why.
-    """
-    if len(payload) > MAX_BYTES:
-        raise UsageError(f"it is longer than {MAX_BYTES} bytes")
-    try:
-        return msgspec.json.decode(payload, type=Wanted)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{error}; it has version, id and values, as the docs say") from None
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raise UsageError("it is not JSON") from None
-
-
-def _is_known(wanted: Wanted, tried: Tried | None) -> bool:
-    """Return whether it is the latest that was tried, said again.
-
-    Raises:
-        UsageError: it is older, or another one under the same version.
-    """
-    if tried is None or wanted.version > tried.version:
-        return False
-    if wanted.version < tried.version:
-        raise UsageError(
-            f"version {wanted.version} is lower than {tried.version}, which was tried; "
-            "give a higher one"
-        )
-    if wanted.digest != tried.digest:
-        raise UsageError(f"version {tried.version} had other values before; give a higher one")
-    return True
+def _short(error: EdgeagentError) -> str:
+    """Return what is wrong; of several faults the beginning of each."""
+    if isinstance(error, ConfigError):
+        return "; ".join(fault[:FAULT_MAX] for fault in error.faults)
+    return str(error)

@@ -17,8 +17,8 @@ def reported_fields(device: str, wall_ms: int, kept: Kept, refused: Mapping[str,
         device: its name.
         wall_ms: when it is said.
         kept: what is in force, and the latest version that was tried.
-        refused: ``why`` the latest message was not taken up and, as ``sha``, which that was; empty
-            where it was.
+        refused: ``why`` the latest message was not taken up, and which that was: ``sha``, and
+            ``ver`` and ``id`` if it said so; empty where it was.
     """
     fields: Fields = {"v": SCHEMA, "ts": wall_ms, "dev": device, "now": kept.now.version}
     fields["s"] = kept.tried.state if kept.tried is not None else "none"
