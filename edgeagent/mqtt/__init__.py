@@ -93,7 +93,7 @@ class MqttLink:
     def announce(self) -> None:
         """See `Link.announce`."""
         connection = self._connection
-        if connection is not None and connection.is_up:
+        if connection is not None:
             connection.say_info()
 
     def wait(self, timeout_s: float) -> None:

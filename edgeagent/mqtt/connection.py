@@ -156,9 +156,11 @@ class Connection:
         return True
 
     def say_info(self) -> None:
-        """Have ``info`` published again; any thread may ask."""
-        self._voice.add_info()
-        self._happened()
+        """Have ``info``, and how the settings stand, published again; any thread may ask."""
+        if self._is_heard:
+            # Not up yet, too: what the birth has said may be old before it ends.
+            self._voice.add_info()
+            self._happened()
 
     def _on_connect_fail(self, client: Client, data: object) -> None:
         # paho calls this while it handles the error that it does not hand on.

@@ -129,6 +129,7 @@ def test_a_link_hears_orders_and_answers_where_it_is_asked_to(
     boss.order(f"{PREFIX}/cmd/look", b"new", reply_to="clients/7/res")
     assert until(lambda: len(heard) == 2)
     assert heard[1][:3] == ("look", b"new", False)
+    assert until(lambda: link.up)
     assert link.reply(heard[1], b'{"n": 7}')
     end = "clients/7/res" if boss.is_v5 else f"{PREFIX}/res/look"
     assert link.acknowledged() == []  # as the publisher does when it is woken

@@ -259,6 +259,25 @@ def test_a_window_of_one_is_kept_from_the_birth_on(brokers: Brokers) -> None:
     assert [visit.most_flying for visit in proxy.visits] == [1]
 
 
+def test_what_changes_while_the_birth_is_said_is_said_after_it(broker: Broker, ear: Ear) -> None:
+    said: list[int] = []
+    links: list[MqttLink] = []
+
+    def reported() -> bytes:
+        said.append(len(said) + 1)
+        if len(said) == 1:
+            links[0].announce()
+        return json.dumps({"n": said[-1]}).encode()
+
+    words = Words(PREFIX, WORDS.client_id, WORDS.status, WORDS.info, reported)
+    links.append(MqttLink(at(broker), words, print))
+    links[0].start()
+    try:
+        assert until(lambda: {"n": 2} in ear.said("/cfg/reported"), 30)
+    finally:
+        links[0].stop()
+
+
 def test_a_birth_and_a_stat_above_the_brokers_limit_do_not_cost_the_connection(
     brokers: Brokers,
 ) -> None:
