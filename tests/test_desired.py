@@ -288,7 +288,7 @@ def test_a_version_that_the_agent_did_not_outlive_is_gone_for_good(
     assert lives.start("clean", retained=bad).config.events.top == 2
 
 
-def deaths(begin: Callable[[str], Config], most: int = 50) -> int:
+def deaths(begin: Callable[[str], Config], most: int = 20) -> int:
     """Return how often an agent dies of ``top = 3``, with the state said at each connect."""
     for number in range(most):
         if begin("killed").events.top != 3:
@@ -311,7 +311,7 @@ def test_without_its_marker_it_would_kill_it_at_each_connect(lives: Lives) -> No
         life.probation.try_(wanted.named, "desired 7")
         return life.probation.read()[0]
 
-    assert deaths(naive) == 50
+    assert deaths(naive) == 20
 
 
 def slow_deaths(lives: Lives, retained: bytes, most: int = 20) -> int:
@@ -435,7 +435,7 @@ ANYTHING = st.recursive(
 PATHS = st.sampled_from(("events.top", "events.labels", "motion.sensitivity", "mqtt.host", "x"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     payloads=st.lists(
         st.binary(max_size=64)
