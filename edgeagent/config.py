@@ -338,6 +338,32 @@ class PageConfig(Section, frozen=True):
         "File with the token that opens it, or credential:NAME; empty: made in the state folder.")] = ""
 
 
+Happening = Annotated[str, Meta(pattern="^(motion|object|label|zone|cross|camera_lost|camera_back|link_lost|link_back|tpu_lost|tpu_back)$")]
+Way = Annotated[str, Meta(pattern="^(in|on|out)$")]
+
+
+class ActionConfig(Section, frozen=True):
+    """[[action]]: what an event sets going on this device, by itself; none unless it stands here."""
+
+    name: Annotated[str, part("Stands in the log and in counters.", pattern=NAME)] = "action"
+    kinds: Annotated[list[Happening], part("The events.")] = msgspec.field(default_factory=lambda: ["object"])
+    phases: Annotated[list[Way], part(
+        "Of what comes (in; into a zone, over a line), stays (on), goes (out); empty: all.")] = msgspec.field(default_factory=lambda: ["in"])
+    labels: Annotated[list[str], part("Only of these labels; empty: all.")] = []
+    cameras: Annotated[list[str], part("Only of these cameras; empty: all.")] = []
+    zones: Annotated[list[str], part("zone: only of these; empty: all.")] = []
+    lines: Annotated[list[str], part("cross: only of these; empty: all.")] = []
+    min_score: Annotated[float, part("Lowest score that counts, where the event has one.", "", ge=0, le=1)] = 0.0
+    every_s: Annotated[float, part("At most once in so long.", "s", ge=0, le=86400)] = 10.0
+    argv: Annotated[list[str], part(
+        "A program by its whole path, and its arguments; no shell reads them.", max_length=64)] = []
+    time_limit_s: Annotated[float, part("It is ended then, with all that it started.", "s", ge=0.1, le=600)] = 10.0
+    gpio: Annotated[int, part("Or a pin, by its BCM number; -1: none.", "", ge=-1, le=27)] = -1
+    pulse_s: Annotated[float, part("The pin is on for so long.", "s", ge=0.01, le=600)] = 1.0
+    active_high: Annotated[bool, part("On is 3.3 V; false for a relay that closes at 0 V.")] = True
+    driver: Annotated[str, part('"lgpio", or "mock" (for trials: no pin is touched).', pattern="^(lgpio|mock)$")] = "lgpio"
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -353,6 +379,7 @@ class Config(Section, frozen=True):
     clock: ClockConfig = ClockConfig()
     health: HealthConfig = HealthConfig()
     page: PageConfig = PageConfig()
+    action: Annotated[list[ActionConfig], part("What events set going here.", max_length=8)] = []
 
     @property
     def device_name(self) -> str:

@@ -5,7 +5,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from edgeagent.brokers.faults import Fault, broker_faults
-from edgeagent.config import CameraConfig, Config, LineConfig, PageConfig, ZoneConfig
+from edgeagent.config import (
+    ActionConfig,
+    CameraConfig,
+    Config,
+    LineConfig,
+    PageConfig,
+    ZoneConfig,
+)
+from edgeagent.manifest import did_you_mean
 from edgeagent.polygon import touches_itself
 
 CELLS_PX = (0, 4, 8, 16)
@@ -23,6 +31,10 @@ def conflicts(config: Config) -> Iterator[Fault]:
         yield "model.deadline_s", f"{what}; 0, or at least {MIN_DEADLINE_S:g}"
     yield from _mqtt_faults(config)
     yield from _page_faults(config.page)
+    for number, action in enumerate(config.action):
+        path, before = f"action[{number}].", config.action[:number]
+        yield from _action_faults(action, before, path)
+        yield from _unknown_places(action, config.camera, path)
     names = [camera.name for camera in config.camera]
     for number, camera in enumerate(config.camera):
         yield from _one_camera_faults(camera, f"camera[{number}].")
@@ -113,3 +125,42 @@ def _one_camera_faults(camera: CameraConfig, path: str) -> Iterator[Fault]:
             yield path + key, "holds a password; put it into a file and name it in password_file"
     if camera.detail and not ("://" in camera.detail and camera.source == "video"):
         yield f"{path}detail", 'must be an rtsp:// address, and source "video"'
+
+
+def _action_faults(
+    action: ActionConfig, before: Sequence[ActionConfig], path: str
+) -> Iterator[Fault]:
+    if action.name in (other.name for other in before):
+        yield f"{path}name", f"{action.name!r} is taken by another [[action]]"
+    if bool(action.argv) == (action.gpio >= 0):
+        key = "argv" if action.argv else "gpio"
+        yield path + key, "an action is either a program (argv) or a pin (gpio); give one of them"
+    elif action.argv and not action.argv[0].startswith("/"):
+        yield (
+            f"{path}argv",
+            f"{action.argv[0]!r} must be a program's whole path, such as /usr/bin/aplay",
+        )
+    if any("\0" in word for word in action.argv):
+        yield f"{path}argv", "a NUL cannot be given to a program"
+    taken = [other.name for other in before if other.gpio == action.gpio >= 0]
+    if taken:
+        what = f"GPIO {action.gpio} is taken by action {taken[0]!r}"
+        yield f"{path}gpio", f"{what}; one action may name several kinds, labels and cameras"
+    for kind, named in (("zone", action.zones), ("cross", action.lines)):
+        if named and kind not in action.kinds:
+            key = "zones" if kind == "zone" else "lines"
+            yield f"{path}{key}", f'stand in events of kind "{kind}" alone; add it to kinds'
+
+
+def _unknown_places(
+    action: ActionConfig, cameras: Sequence[CameraConfig], path: str
+) -> Iterator[Fault]:
+    there = {
+        "cameras": [camera.name for camera in cameras],
+        "zones": [zone.name for camera in cameras for zone in camera.zone],
+        "lines": [line.name for camera in cameras for line in camera.line],
+    }
+    for key, known in there.items():
+        for name in getattr(action, key):
+            if name not in known:
+                yield path + key, f"there is no {key[:-1]} {name!r}{did_you_mean(name, known)}"

@@ -38,6 +38,7 @@ class Desk:
         health: Health,
         clock: Clock,
         bulletin: Callable[[], Bulletin],
+        act: Callable[[Request], Mapping[str, Any]],
     ) -> None:
         self._cameras, self._pausing, self._engines = cameras, pausing, engines
         self._outbox, self._uplink = outbox, uplink
@@ -49,6 +50,7 @@ class Desk:
             "resume": lambda asked: pausing.resume(asked, "local", HERE),
             "status": lambda _: self._status(),
             "bulletin": lambda _: to_fields(self._bulletin()),
+            "act": act,
             "histograms": lambda _: self._histograms(),
             "holds": lambda _: self._holds(),
         }

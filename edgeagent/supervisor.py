@@ -13,6 +13,7 @@ from pathlib import Path
 from edgeagent import assembly, orders
 from edgeagent import event as events
 from edgeagent.accelerators import Ties
+from edgeagent.acting import Acting
 from edgeagent.agent import Agent
 from edgeagent.berth import Find
 from edgeagent.bulletin import Bulletin
@@ -98,6 +99,7 @@ class Supervisor:
         )
         self._cameras = Cameras(self._watches, self.tell)
         self._pausing = Pausing(self._watches, self.tell)
+        self._acting = Acting(self.health, clock, self._kernel)
         self._failure: EdgeagentError | None = None
         self._status = 0
         self._probation = Probation(config, path, state, self.tell, clock)
@@ -137,6 +139,7 @@ class Supervisor:
             self._outbox,
             self._uplink,
             self._cameras,
+            self._acting,
             self._page,
             self._change_engines,
         )
@@ -149,6 +152,7 @@ class Supervisor:
             self.health,
             self._clock,
             self._rounds.bulletin,
+            self._acting.try_,
         )
         self._control = Control(runtime_folder(self._state), desk.answer)
         try:
@@ -196,12 +200,14 @@ class Supervisor:
 
     def put(self, event: Event) -> None:
         """Store an event, and show it to whoever has the page open; any thread may."""
-        self._outbox.put(event.kind, events.encode(event))
+        put = self._outbox.put(event.kind, events.encode(event))
+        self._acting.hear(event, put.seq)
         self._page.hear(event)
 
     def _open(self) -> None:
         """Open everything that the settings name; a part that will not open is not the end."""
         self._uplink.open(self._config)
+        self._acting.open(self._config, self._outbox.boot)
         self._change_engines()
         self._watches.open(self._config.camera)
         self._pausing.tell(self._watches.all)
@@ -288,6 +294,7 @@ class Supervisor:
                 engine.close()
         else:
             _log.error("a camera did not stop in time")
+        self._acting.close()
         self._uplink.close(DRAIN_S)
         self._outbox.close()
         self._notifier.close()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edgeagent.acting import Acting
 from edgeagent.cameras import Cameras
 from edgeagent.config import Config, Reload
 from edgeagent.outbox import Outbox
@@ -20,6 +21,7 @@ class TakeOver:
     outbox: Outbox
     uplink: Uplink
     cameras: Cameras
+    acting: Acting
     page: Page
     change_engines: Callable[[], None]
 
@@ -42,6 +44,7 @@ class TakeOver:
         every = range(len(config.camera))
         anew = [number for number in every if parts & {"motion", f"camera[{number}]"}]
         self.cameras.retune(config, anew)
+        self.acting.retune(config)
         self.page.retune(config, reopen="page" in parts)
         return told(changed)
 

@@ -10,6 +10,7 @@
 
 _shtab_edgeagent_commands() {
   local _commands=(
+    action:'what events set going on this device, and to try it by hand'
     audit:'whether the log of what was ordered is still the one that was written'
     bench:'how long each stage takes on this machine, and whether that is good'
     check:'say what is wrong with a settings file, or what it comes to'
@@ -30,6 +31,14 @@ _shtab_edgeagent_commands() {
     watch:'what devices say, live, over MQTT: one of them, or a fleet'
   )
   _describe 'edgeagent commands' _commands
+}
+
+_shtab_edgeagent_action_commands() {
+  local _commands=(
+    list:'print when each is done, and what is done'
+    try:'do it once, now, with a made-up event, and say how it went'
+  )
+  _describe 'edgeagent action commands' _commands
 }
 
 _shtab_edgeagent_models_commands() {
@@ -54,6 +63,32 @@ _shtab_edgeagent_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_defaults_added=0
+
+_shtab_edgeagent_action_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_action_defaults_added=0
+
+_shtab_edgeagent_action_list_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings file]:config:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_action_list_defaults_added=0
+
+_shtab_edgeagent_action_try_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--state[state folder of the agent that is to do it]:state:"
+  "--here[not by the running agent, but here, as you, by this settings file]:FILE:"
+  ":the action\'s:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_action_try_defaults_added=0
 
 _shtab_edgeagent_audit_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -451,6 +486,7 @@ _shtab_edgeagent() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_edgeagent-$line[1]:"
       case $line[1] in
+        action) _shtab_edgeagent_action ;;
         audit) _arguments -C -s $_shtab_edgeagent_audit_options ;;
         bench) _arguments -C -s $_shtab_edgeagent_bench_options ;;
         check) _arguments -C -s $_shtab_edgeagent_check_options ;;
@@ -469,6 +505,30 @@ _shtab_edgeagent() {
         status) _arguments -C -s $_shtab_edgeagent_status_options ;;
         tpu) _arguments -C -s $_shtab_edgeagent_tpu_options ;;
         watch) _arguments -C -s $_shtab_edgeagent_watch_options ;;
+      esac
+  esac
+}
+
+_shtab_edgeagent_action() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->action'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_edgeagent_action_defaults_added )); then
+    if (( ${_shtab_edgeagent_action_options[(I)${(q)one_or_more}*]} +          ${_shtab_edgeagent_action_options[(I)${(q)remainder}*]} +          ${_shtab_edgeagent_action_options[(I)${(q)default}]} == 0 )); then
+      _shtab_edgeagent_action_options+=(': :_shtab_edgeagent_action_commands' '*::: :->action')
+    fi
+    _shtab_edgeagent_action_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_edgeagent_action_options
+
+  case $state in
+    action)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_edgeagent_action-$line[1]:"
+      case $line[1] in
+        list) _arguments -C -s $_shtab_edgeagent_action_list_options ;;
+        try) _arguments -C -s $_shtab_edgeagent_action_try_options ;;
       esac
   esac
 }

@@ -177,6 +177,8 @@ def documented() -> set[tuple[str, str]]:
 
 
 def test_the_page_tells_every_cause_there_is_and_no_other() -> None:
-    others = judge(Readings(others={"config": "x", "orders": "x", "commands": "x"}))
+    others = judge(
+        Readings(others={"config": "x", "orders": "x", "action.a": "x", "commands": "x"})
+    )
     judged = [state for state, _ in CASES] + list(others.values())
     assert documented() == {(one.level, one.code) for one in judged if one.code}

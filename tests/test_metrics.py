@@ -16,6 +16,7 @@ from .promtool import promtool
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/metrics.md"
 PER_CAMERA = ("frames", "moved", "dropped", "unseen", "looks", "asked", "events", "withheld")
+PER_ACTION = ("done", "failed", "skipped")
 TOTALS = ("published", "puback", "refused", "denied", "commands")
 FIGURES = """outbox_depth outbox_bytes outbox_max_bytes outbox_lost outbox_refused link_up clock_set
 outbox_written_bytes soc_c cpu_mhz under_voltage throttled disk_free_bytes disk_size_bytes
@@ -33,6 +34,7 @@ def full() -> Bulletin:
     """Return a bulletin in which everything is told that there is."""
     counters = {f"{what}_total.door": n for n, what in enumerate(PER_CAMERA, 100)}
     counters |= {f"{what}_total": n for n, what in enumerate(TOTALS, 200)}
+    counters |= {f"actions_{what}_total.siren": n for n, what in enumerate(PER_ACTION, 400)}
     counters |= {"runs_total.cpu": 7, "tpu_lost_total.hang": 2}
     return Bulletin(
         device="porch",
@@ -69,6 +71,8 @@ def test_what_was_counted_and_measured_is_what_is_exposed() -> None:
     assert samples["events_withheld_total", ("door",)] == 107
     assert samples["messages_acknowledged_total", ()] == 201
     assert samples["tpu_lost_total", ("hang",)] == 2
+    assert samples["actions_total", ("siren",)] == 400
+    assert samples["actions_skipped_total", ("siren",)] == 402
     assert samples["cpu_frequency_hertz", ()] == full().gauges["cpu_mhz"] * 1e6
     assert samples["engine_info", ("cpu", "coco16-320")] == 1
     assert samples["info", ("porch", "0.1")] == 1

@@ -58,6 +58,18 @@ def test_the_units_exposure_is_1_5_or_better() -> None:
     assert told.returncode == 0, told.stdout[-200:]
 
 
+def test_the_drop_in_for_pins_costs_no_more_than_its_line_says(tmp_path: Path) -> None:
+    drop_in = (UNIT.parent / "gpio.conf").read_text()
+    unit = tmp_path / "edgeagent.service"
+    text = UNIT.read_text().replace("/opt/edgeagent/current/bin/edgeagent", "/bin/true")
+    install = text.index("[Install]")
+    unit.write_text(text[:install] + drop_in.partition("[Service]")[2] + text[install:])
+    told = analyze("verify", "--man=no", str(unit))
+    assert (told.returncode, told.stderr) == (0, "")
+    told = analyze("security", "--offline=true", "--threshold=15", str(unit))
+    assert told.returncode == 0, told.stdout[-200:]
+
+
 def test_wrong_settings_alone_keep_the_service_down() -> None:
     lines = UNIT.read_text().splitlines()
     assert "Restart=always" in lines

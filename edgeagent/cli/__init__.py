@@ -32,6 +32,7 @@ COMMANDS = {
     "models": "list the model bundles",
     "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",
     "recover": "as root: take one step to bring a lost Edge TPU back, when the agent has asked",
+    "action": "what events set going on this device, and to try it by hand",
     "audit": "whether the log of what was ordered is still the one that was written",
     "bench": "how long each stage takes on this machine, and whether that is good",
 }

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from edgeagent import credentials, overlay, settings
+from edgeagent.acting import telling
 from edgeagent.config import Config
 from edgeagent.errors import ConfigError, CredentialError
 from edgeagent.model import bundles_folder, find_bundle
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
         _check_credentials(config, options.file)
         _check_bundles(config)
         _print_settings(config, options.file, options.state or _state_folder())
+        _print_actions(config)
     return 0
 
 
@@ -59,6 +61,14 @@ def _print_settings(config: Config, file: Path, state: Path) -> None:
         print(f"{path} = {_shown(path, value)}{origin}")
     for fault in faults:
         print(f"# not in force, {state / overlay.FILE}: {fault}")
+
+
+def _print_actions(config: Config) -> None:
+    """Say what events set going here, and on standard error what stands in its way."""
+    for action in config.action:
+        print(f"# action {action.name}: {telling.sentence(action)}")
+        for warning in telling.warnings(action):
+            print(f"warning: action {action.name}: {warning}", file=sys.stderr)
 
 
 def _overlay(state: Path) -> overlay.Set:
@@ -123,20 +133,23 @@ def _sample_lines() -> Iterator[str]:
 
 
 def _header(section: str) -> str:
-    if section.startswith("camera."):
+    if section.startswith(_OPTIONAL):
         return f"#[[{section}]]"
     return f"[[{section}]]" if section == "camera" else f"[{section}]"
 
 
 def _setting_lines(setting: settings.Setting, key: str) -> Iterator[str]:
+    section = setting.path.rpartition(".")[0]
     how = f"reload: {setting.reload}" + ("; remote" if setting.remote else "")
     yield f"# {setting.text} ({setting.allowed}; {how})\n"
     given = _EXAMPLE.get(setting.path)
     value = json.dumps(setting.default if given is None else given)
-    mark = "#" if setting.path.startswith("camera.") and setting.path.count(".") > 1 else "# "
+    mark = "#" if section.startswith(_OPTIONAL) else "# "
     yield f"{mark if given is None or mark == '#' else ''}{key} = {value}\n"
 
 
+_OPTIONAL = ("camera.", "action")
+"""Tables of which there may be several, and need be none."""
 _EXAMPLE: dict[str, object] = {
     "camera.name": "door",
     "camera.source": "video",
@@ -151,4 +164,9 @@ _EXAMPLE: dict[str, object] = {
     "camera.armed.from": "22:00",
     "camera.armed.to": "06:00",
     "camera.armed.days": ["mon", "tue", "wed", "thu", "fri"],
+    "action.name": "siren",
+    "action.labels": ["person"],
+    "action.cameras": ["door"],
+    "action.min_score": 0.6,
+    "action.argv": ["/usr/local/bin/siren", "--loud"],
 }

@@ -77,5 +77,8 @@ def _of_other(part: str, why: str) -> State:
     if part == "page":
         why, _, cure = why.partition("; ")
         return State("warning", "away", why, cure or "see [page]; it is tried again by itself")
+    if part.startswith("action."):
+        cure = f"edgeagent action try {part.removeprefix('action.')} shows what it says"
+        return State("warning", "failed", why, cure)
     cure = "journalctl -u edgeagent -n 100 says more; systemctl restart edgeagent begins anew"
     return State("fault", "stuck", why, cure)
