@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/edgeagent
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_edgeagent_models_subparsers=(pull catalogue add build compile add-compiled eval)
+_shtab_edgeagent_models_subparsers=(pull catalogue add build compile add-compiled eval serve compare)
 _shtab_edgeagent_action_subparsers=(list try)
 _shtab_edgeagent_subparsers=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover action audit bench)
 
@@ -29,6 +29,8 @@ _shtab_edgeagent_models_build_option_strings=(-h --help --recipe --package --cal
 _shtab_edgeagent_models_compile_option_strings=(-h --help --into --config --replace --compiler --limit)
 _shtab_edgeagent_models_add_compiled_option_strings=(-h --help --into --config --replace --log)
 _shtab_edgeagent_models_eval_option_strings=(-h --help --csv --label --identity --every --known-only --slice --device --float --library --config --against --max-worse --report --json --plot)
+_shtab_edgeagent_models_serve_option_strings=(-h --help --float --host --port --body-mb --config --yaml --image --storage)
+_shtab_edgeagent_models_compare_option_strings=(-h --help --server --plain-http --as --send --frames --every --device --least --config --json)
 _shtab_edgeagent_models_option_strings=(-h --help --debug --folder --json)
 _shtab_edgeagent_tpu_option_strings=(-h --help --debug --library --open --json --udev-rules)
 _shtab_edgeagent_recover_option_strings=(-h --help --debug --steps --request --outcomes --check)
@@ -47,7 +49,9 @@ _shtab_edgeagent_models_add___fallback_choices=(cpu none)
 _shtab_edgeagent_models_build___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_build___task_choices=(classify detect embed)
 _shtab_edgeagent_models_eval___device_choices=(cpu usb usb:0 usb:1 pci pci:0 pci:1)
-_shtab_edgeagent_models_pos_0_choices=(pull catalogue add build compile add-compiled eval)
+_shtab_edgeagent_models_compare___send_choices=(image picture)
+_shtab_edgeagent_models_compare___device_choices=(cpu usb usb:0 usb:1 pci pci:0 pci:1)
+_shtab_edgeagent_models_pos_0_choices=(pull catalogue add build compile add-compiled eval serve compare)
 _shtab_edgeagent_action_pos_0_choices=(list try)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
 _shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover action audit bench)
@@ -127,6 +131,14 @@ _shtab_edgeagent_models_eval___help_nargs=0
 _shtab_edgeagent_models_eval___identity_nargs=0
 _shtab_edgeagent_models_eval___known_only_nargs=0
 _shtab_edgeagent_models_eval___json_nargs=0
+_shtab_edgeagent_models_serve_pos_0_nargs=+
+_shtab_edgeagent_models_serve__h_nargs=0
+_shtab_edgeagent_models_serve___help_nargs=0
+_shtab_edgeagent_models_serve___yaml_nargs=0
+_shtab_edgeagent_models_compare__h_nargs=0
+_shtab_edgeagent_models_compare___help_nargs=0
+_shtab_edgeagent_models_compare___plain_http_nargs=0
+_shtab_edgeagent_models_compare___json_nargs=0
 _shtab_edgeagent_models_pos_0_nargs=A...
 _shtab_edgeagent_models__h_nargs=0
 _shtab_edgeagent_models___help_nargs=0
