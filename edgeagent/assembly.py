@@ -116,7 +116,8 @@ def _last_good(config: ModelConfig, state: Path, ties: Ties) -> Engines:
 
 
 def _remember(state: Path, bundle: Bundle) -> None:
-    path, folder = state / LAST_GOOD, str(bundle.folder)
+    # Resolved: the link that stands before a fleet's bundles may soon lead to another.
+    path, folder = state / LAST_GOOD, str(bundle.folder.resolve())
     try:
         if not path.exists() or path.read_text() != folder:
             write_whole(path, folder.encode())

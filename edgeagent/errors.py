@@ -6,6 +6,7 @@
     + CredentialError   a password, key or certificate file
   - ModelError        deploy the model bundle again                 exit 65
     + BundleError       the folder does not fit its own manifest
+      > AgentTooOldError  it does, and wants a newer agent
     + RuntimeRefusedError   the interpreter would not take the model
   - RetryError        something outside may come back, retry        exit 69
     + CameraError       no picture
@@ -62,6 +63,12 @@ class ModelError(EdgeagentError):
 
 class BundleError(ModelError, ValueError):
     """The bundle's files are not what its manifest says."""
+
+
+class AgentTooOldError(BundleError):
+    """The bundle says that it is for a newer agent than this one."""
+
+    cure = "bring a newer release, or an older bundle"
 
 
 class RuntimeRefusedError(ModelError):

@@ -25,6 +25,8 @@ ROLES: Mapping[Decoder, tuple[Task, frozenset[str]]] = {
 MAX_VECTOR = 2048
 """Most values a feature vector may have: what the wire allows."""
 
+_DTYPES = ("uint8", "int8", "float32")
+
 COARSEST_STEP = 1 / 16
 """Widest step in which a score may be held. Boxes in pixels and scores in one tensor of bytes give
 a step of about 1.8, in which a score is 0 or 1.8 and nothing else."""
@@ -77,6 +79,20 @@ def cells_of(taken: TensorSpec, strides: Sequence[int]) -> int:
     """Return how many cells the grids of ``strides`` have on an input, all together."""
     _, height, width, _ = taken.shape
     return sum((height // stride) * (width // stride) for stride in strides)
+
+
+def spec_faults(taken: TensorSpec, outputs: Mapping[str, TensorSpec]) -> Iterator[str]:
+    """Yield what is wrong with a model's tensors, whatever reads them."""
+    shape = taken.shape
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or not 8 <= min(shape[1:3]) <= 4096:
+        yield f"input.shape: {list(shape)} is not [1, height, width, 3]"
+    if taken.dtype not in _DTYPES:
+        yield f"input.dtype: {taken.dtype!r} is none of {', '.join(_DTYPES)}"
+    for role, spec in outputs.items():
+        if spec.dtype not in _DTYPES:
+            yield f"outputs.{role}.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
+        if not spec.shape or min(spec.shape) < 1:
+            yield f"outputs.{role}.shape: {list(spec.shape)} has an empty axis"
 
 
 def faults(

@@ -33,8 +33,8 @@ class Reader:
         """Return ``table`` as a ``kind``, None where a fault was noted.
 
         Args:
-            kind: a dataclass whose fields are dataclasses, mappings of text to dataclasses,
-                paths, or anything that msgspec can check.
+            kind: a dataclass whose fields are dataclasses, tuples of them, mappings of text to
+                them, paths, or anything that msgspec can check.
             table: what the TOML file says; keys not in ``kind`` are faults.
             where: what stands before a key in a message, "" at the top.
             given: values of fields that are not read from the table.
@@ -67,6 +67,8 @@ class Reader:
             return self.read(hint, raw, f"{where}.")
         if typing.get_origin(hint) is Mapping:
             return self._mapping(hint, raw, where)
+        if typing.get_origin(hint) is tuple and is_dataclass(typing.get_args(hint)[0]):
+            return self._rows(typing.get_args(hint)[0], raw, where)
         if hint is Path:
             return self._path(raw, where)
         try:
@@ -74,6 +76,12 @@ class Reader:
         except msgspec.ValidationError as error:
             self.faults.append(f"{where}: {raw!r} will not do: {error}")
             return None
+
+    def _rows(self, kind: type[T], raw: object, where: str) -> tuple[T | None, ...]:
+        if not isinstance(raw, list):
+            self.faults.append(f"{where}: {raw!r} is not a list of tables")
+            return ()
+        return tuple(self.read(kind, one, f"{where} {n}.") for n, one in enumerate(raw, 1))
 
     def _mapping(self, hint: Any, raw: object, where: str) -> Mapping[str, object]:  # noqa: ANN401
         key_hint, value_hint = typing.get_args(hint)

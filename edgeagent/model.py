@@ -4,7 +4,6 @@ Everything is checked here, sizes and digests included, before an interpreter se
 interpreters crash on a damaged file instead of refusing it.
 """
 
-import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +12,21 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from edgeagent.errors import BundleError
-from edgeagent.heads import PLAIN, ROLES, Decoder, Params, Task, faults
+from edgeagent import __version__, contents, semver
+from edgeagent.contents import LABELS, MANIFEST, Listed
+from edgeagent.errors import AgentTooOldError, BundleError
+from edgeagent.heads import PLAIN, ROLES, Decoder, Params, Task, faults, spec_faults
 from edgeagent.manifest import Reader, did_you_mean
+from edgeagent.pedigree import Data
 from edgeagent.tensor import TensorSpec
 
 Device = Literal["cpu", "edgetpu"]
 
-_MAX_TEXT_BYTES = 65536
-_DTYPES = ("uint8", "int8", "float32")
+ANY_AGENT = "0.0.0"
+
+FIRST_AGENT = "0.1.0"
+"""The first release that reads all that manifests may say; what is made here wants it."""
+
 _CURE = "deploy the bundle again"
 
 
@@ -73,6 +78,17 @@ class Bundle:
     """One for ``cpu``, and one for ``edgetpu`` where it was compiled; at least one of them."""
     params: Params = PLAIN
     golden: Tolerance = Tolerance()
+    least_agent: Annotated[str, Meta(max_length=64)] = ANY_AGENT
+    """The oldest release that may run it."""
+    data: tuple[Data, ...] = ()
+    """What it was made of."""
+    contents: tuple[Listed, ...] = ()
+    """Every file but the models; () in a bundle from before this was said."""
+
+    @property
+    def rank(self) -> semver.Rank:
+        """By which versions of one model are ordered; of older bundles `semver.rank_of_any`."""
+        return semver.rank_of_any(self.version)
 
     @property
     def some_file(self) -> ModelFile:
@@ -125,27 +141,33 @@ def find_bundle(name: str, folders: Sequence[Path]) -> Bundle:
 
 def _named(bundle: Bundle, name: str) -> Bundle:
     if bundle.name != name:
-        manifest = bundle.folder / "manifest.toml"
+        manifest = bundle.folder / MANIFEST
         raise BundleError(f"{manifest}: name: is {bundle.name!r}, its folder {name!r}; {_CURE}")
     return bundle
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, everything: bool = False) -> Bundle:
     """Read and check the bundle in ``folder``.
 
+    Args:
+        folder: with ``manifest.toml`` in it.
+        everything: check also the digests of what the agent does not read.
+
     Raises:
+        AgentTooOldError: it is for newer agents, whatever else may be wrong with it.
         BundleError: with every fault found, one a line, each with file, value and cure.
     """
-    manifest = folder / "manifest.toml"
+    manifest = folder / MANIFEST
     table = _table(manifest)
+    _check_agent(manifest, table.get("least_agent"))
     faults: list[str] = []
-    labels = _labels(folder / "labels.txt", faults) if table.get("task") != "embed" else ()
+    labels = contents.read_labels(folder / LABELS, faults) if table.get("task") != "embed" else ()
     said: list[str] = []
     given = {"folder": folder, "labels": labels}
     bundle = Reader(folder, said).read(Bundle, table, given=given)
     if bundle is not None:
         said += _contradictions(bundle)
-        faults += _file_faults(bundle)
+        faults += _file_faults(bundle, everything)
     faults += [f"{manifest}: {fault}" for fault in said]
     if bundle is None or faults:
         raise BundleError("\n".join(f"{fault}; {_CURE}" for fault in faults))
@@ -154,59 +176,43 @@ def load_bundle(folder: Path) -> Bundle:
 
 def _table(manifest: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(_text(manifest))
+        return tomllib.loads(contents.read_text(manifest))
     except tomllib.TOMLDecodeError as error:
         raise BundleError(f"{manifest}: is not TOML: {error}; {_CURE}") from error
     except (OSError, ValueError) as error:
         raise BundleError(f"{manifest}: cannot be read ({error}); {_CURE}") from error
 
 
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(_MAX_TEXT_BYTES + 1)
-    if len(data) > _MAX_TEXT_BYTES:
-        raise ValueError(f"longer than {_MAX_TEXT_BYTES} bytes")
-    return data.decode()
+def _check_agent(manifest: Path, wanted: object) -> None:
+    """Refuse what is for newer agents first: they may know keys that this one would call wrong."""
+    least = semver.rank_of_any(wanted) if isinstance(wanted, str) else semver.UNKNOWN
+    if least > semver.rank_of_release(__version__):
+        raise AgentTooOldError(
+            f"{manifest}: least_agent: the bundle is for edgeagent {wanted} and newer, and this is "
+            f"{__version__}; {AgentTooOldError.cure}"
+        )
 
 
-def _labels(path: Path, faults: list[str]) -> tuple[str, ...]:
-    try:
-        labels = tuple(_text(path).splitlines())
-    except (OSError, ValueError) as error:
-        faults.append(f"{path}: cannot be read ({error})")
-        return ()
-    faults += [
-        f"{path}:{line}: {label!r} is not a label of 1 to 128 printable characters"
-        for line, label in enumerate(labels, 1)
-        if not label.isprintable() or not 1 <= len(label) <= 128
-    ]
-    return labels
-
-
-def _file_faults(bundle: Bundle) -> Iterator[str]:
+def _file_faults(bundle: Bundle, everything: bool) -> Iterator[str]:
     for file in bundle.files.values():
-        if fault := _file_fault(file, bundle.folder):
+        if fault := contents.fault_of(file.path, bundle.folder, file.sha256, file.size_bytes):
             yield f"{file.path}: {fault}"
+    yield from contents.faults(bundle.folder, bundle.contents, everything)
 
 
-def _file_fault(file: ModelFile, folder: Path) -> str:
-    steps = [file.path, *file.path.parents]
-    if any(step.is_symlink() for step in steps[: steps.index(folder)]):
-        return "is reached by a link; a bundle holds its own files"
-    if not file.path.is_file():
-        return "is missing"
-    size_bytes = file.path.stat().st_size
-    if size_bytes != file.size_bytes:
-        return f"has {size_bytes} bytes, the manifest says {file.size_bytes}"
-    with file.path.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    if sha256 != file.sha256:
-        return f"has the sha256 {sha256}, the manifest says {file.sha256}"
-    return ""
+def _version_faults(bundle: Bundle) -> Iterator[str]:
+    """Yield what is wrong with versions; bundles from before ``least_agent`` may say anything."""
+    if bundle.least_agent != ANY_AGENT:
+        for key in ("version", "least_agent"):
+            try:
+                semver.rank(getattr(bundle, key))
+            except ValueError as error:
+                yield f"{key}: {error}"
 
 
 def _contradictions(bundle: Bundle) -> Iterator[str]:
     """Yield what is wrong between keys that are each right."""
+    yield from _version_faults(bundle)
     task, roles = ROLES[bundle.decoder]
     if task != bundle.task:
         yield f"decoder: {bundle.decoder!r} is for the task {task!r}, not {bundle.task!r}"
@@ -225,24 +231,8 @@ def _contradictions(bundle: Bundle) -> Iterator[str]:
 
 def _tensor_faults(bundle: Bundle, file: ModelFile) -> list[str]:
     """Return what is wrong with the tensors; shapes are compared once each is sound."""
-    wrong = [*_input_faults(file.input), *_output_faults(file.outputs)]
+    wrong = [*spec_faults(file.input, file.outputs)]
     if wrong or file.outputs.keys() != ROLES[bundle.decoder][1]:
         return wrong
     labels = len(bundle.labels)
     return [*faults(bundle.decoder, bundle.params, labels, file.input, file.outputs)]
-
-
-def _input_faults(spec: TensorSpec) -> Iterator[str]:
-    shape = spec.shape
-    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or not 8 <= min(shape[1:3]) <= 4096:
-        yield f"input.shape: {list(shape)} is not [1, height, width, 3]"
-    if spec.dtype not in _DTYPES:
-        yield f"input.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
-
-
-def _output_faults(outputs: Mapping[str, TensorSpec]) -> Iterator[str]:
-    for role, spec in outputs.items():
-        if spec.dtype not in _DTYPES:
-            yield f"outputs.{role}.dtype: {spec.dtype!r} is none of {', '.join(_DTYPES)}"
-        if not spec.shape or min(spec.shape) < 1:
-            yield f"outputs.{role}.shape: {list(spec.shape)} has an empty axis"

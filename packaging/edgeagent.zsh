@@ -46,12 +46,14 @@ _shtab_edgeagent_models_commands() {
     add:'make a bundle of a .tflite file; what it is, is found out'
     add-compiled:'add a file to a bundle that was compiled elsewhere, with its compiler'"'"'s log'
     build:'make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js'
+    card:'list a bundle'"'"'s files with their digests anew, and write its CARD.md'
     catalogue:'list what can be pulled'
     compare:'ask a device'"'"'s engine and a model server, which is sent them, about the same frames'
     compile:'compile a bundle'"'"'s model for the Edge TPU and add the file to the bundle'
     eval:'measure a model on pictures of which it is known what is in them'
     pull:'fetch a model of the catalogue, verify it, and make a bundle of it'
     serve:'answer for models by KServe'"'"'s v2 protocol (extra: serve)'
+    show:'what a bundle says of itself: files, tensors, data, figures; everything is verified'
   )
   _describe 'edgeagent models commands' _commands
 }
@@ -206,8 +208,11 @@ _shtab_edgeagent_models_add_options=(
   "--takes[what a float model\'s input is scaled to]:takes:(0..1 -1..1 0..255)"
   "--fallback[none\: a compiled file without one for the CPU]:fallback:(cpu none)"
   "*--still[picture to try it on, kept in the bundle\; default\: two that ship]:FILE:"
+  "--version[which it is, as semver.org has it]:version:"
   "--licence[what the manifest says of it]:licence:"
   "--origin[where it is from, for the manifest]:origin:"
+  "*--trained-on[what it was trained on\: a folder of pictures, or what that is called]:WHAT:"
+  "--data-licence[that of those pictures]:TEXT:"
   "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
   "--config[settings file]:config:"
   "--replace[in the place of one of this name]"
@@ -241,8 +246,11 @@ _shtab_edgeagent_models_build_options=(
   "--labels[one a line]:FILE:"
   "--name[of the bundle\; default\: the model\'s]:name:"
   "--task[insist on it]:task:(classify detect embed)"
+  "--version[which it is, as semver.org has it]:version:"
   "--licence[what the manifest says of it]:licence:"
   "--origin[where it is from, for the manifest]:origin:"
+  "*--trained-on[what it was trained on\: a folder of pictures, or what that is called]:WHAT:"
+  "--data-licence[that of those pictures]:TEXT:"
   "--keep[put the .tflite and report.json here as well]:FOLDER:"
   "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
   "--config[settings file]:config:"
@@ -252,6 +260,17 @@ _shtab_edgeagent_models_build_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_build_defaults_added=0
+
+_shtab_edgeagent_models_card_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings file, for where bundles are]:config:"
+  "--evaluation[take in what edgeagent models eval --report wrote]:FILE:"
+  "--version[which it is from now on]:1.2.0:"
+  ":by name, or a folder with a slash:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_card_defaults_added=0
 
 _shtab_edgeagent_models_catalogue_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -344,6 +363,16 @@ _shtab_edgeagent_models_serve_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_serve_defaults_added=0
+
+_shtab_edgeagent_models_show_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings file, for where bundles are]:config:"
+  "--json[as one JSON object]"
+  ":by name, or a folder with a slash:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_show_defaults_added=0
 
 _shtab_edgeagent_motion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -554,12 +583,14 @@ _shtab_edgeagent_models() {
         add) _arguments -C -s $_shtab_edgeagent_models_add_options ;;
         add-compiled) _arguments -C -s $_shtab_edgeagent_models_add_compiled_options ;;
         build) _arguments -C -s $_shtab_edgeagent_models_build_options ;;
+        card) _arguments -C -s $_shtab_edgeagent_models_card_options ;;
         catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
         compare) _arguments -C -s $_shtab_edgeagent_models_compare_options ;;
         compile) _arguments -C -s $_shtab_edgeagent_models_compile_options ;;
         eval) _arguments -C -s $_shtab_edgeagent_models_eval_options ;;
         pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
         serve) _arguments -C -s $_shtab_edgeagent_models_serve_options ;;
+        show) _arguments -C -s $_shtab_edgeagent_models_show_options ;;
       esac
   esac
 }

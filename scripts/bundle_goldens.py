@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeagent.adding.sealing import seal
 from edgeagent.engines import open_engine
 from edgeagent.engines.tflite import find_runtime, load
 from edgeagent.model import Bundle, bundles_folder, find_bundle
@@ -127,6 +128,7 @@ def write_bundles(person: Image, cat: Image) -> None:
             path = bundle.folder / "golden" / f"{what}.npz"
             path.parent.mkdir(exist_ok=True)
             write(path, {"image": image[None], **run(bundle, image)})
+        seal(bundle)
 
 
 def write_centernet(name: str, picture: Image) -> None:

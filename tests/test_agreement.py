@@ -15,13 +15,15 @@ from edgeagent.errors import AcceleratorError
 from edgeagent.model import Bundle, bundles_folder, load_bundle
 from edgeagent.tensor import Tensor
 
+from .older import older
+
 NAMES = ["coco16-320", "embed88-128"]
 
 
 def bundle_of(name: str, folder: Path, with_goldens: bool = True) -> Bundle:
     copy = shutil.copytree(bundles_folder() / name, folder / name)
     if not with_goldens:
-        shutil.rmtree(copy / "golden")
+        shutil.rmtree(older(copy) / "golden")
     return load_bundle(copy)
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeagent.errors import BundleError
+from edgeagent import __version__, semver
+from edgeagent.errors import AgentTooOldError, BundleError
 from edgeagent.model import Bundle, bundles_folder, find_bundle, list_bundles, load_bundle
+
+from .older import older
 
 RELEASE = Path(__file__).parents[1] / "models"
 
@@ -131,7 +134,7 @@ def test_a_wrong_role_is_refused(copy: Path) -> None:
 
 
 def test_all_faults_are_told_at_once(copy: Path) -> None:
-    edit(copy, 'version = "1"', "versoin = 1")
+    edit(copy, 'version = "1.0.0"', "versoin = 1")
     edit(copy, 'task = "embed"', 'task = "draw"')
     edit(copy, "cosine = 0.99", "cosine = 3")
     edit(copy, "size_bytes = 874064", 'size_bytes = "many"')
@@ -154,23 +157,29 @@ def detector(tmp_path: Path) -> Path:
     return Path(shutil.copytree(RELEASE / "coco16-320", folder))
 
 
+@pytest.fixture
+def unlisted(detector: Path) -> Path:
+    """The detector's bundle from before files were listed, so that one may be changed."""
+    return older(detector)
+
+
 def test_missing_labels_are_a_fault(detector: Path) -> None:
     (detector / "labels.txt").unlink()
     assert faults(detector)[0].startswith("labels.txt: cannot be read ([Errno 2]")
 
 
-def test_labels_must_be_as_many_as_classes(detector: Path) -> None:
-    (detector / "labels.txt").write_text("person\n")
-    assert faults(detector) == [
+def test_labels_must_be_as_many_as_classes(unlisted: Path) -> None:
+    (unlisted / "labels.txt").write_text("person\n")
+    assert faults(unlisted) == [
         "manifest.toml: labels.txt has 1 labels, the model 16 classes; deploy the bundle again"
     ]
 
 
-def test_a_label_that_cannot_be_printed_is_a_fault(detector: Path) -> None:
-    labels = (detector / "labels.txt").read_text().splitlines()
+def test_a_label_that_cannot_be_printed_is_a_fault(unlisted: Path) -> None:
+    labels = (unlisted / "labels.txt").read_text().splitlines()
     labels[2] = "c\x1bar"
-    (detector / "labels.txt").write_text("\n".join(labels))
-    assert faults(detector) == [
+    (unlisted / "labels.txt").write_text("\n".join(labels))
+    assert faults(unlisted) == [
         "labels.txt:3: 'c\\x1bar' is not a label of 1 to 128 printable characters; "
         "deploy the bundle again"
     ]
@@ -186,7 +195,7 @@ def test_a_decoder_of_another_task_is_a_fault(detector: Path) -> None:
 
 
 def test_a_stride_that_does_not_fit_the_heat_map_is_a_fault(detector: Path) -> None:
-    edit(detector, "stride = 4", "stride = 8")
+    edit(detector, "[golden]", "[params]\nstride = 8\n\n[golden]")
     assert "heat and box are not of (40, 40) cells" in faults(detector)[0]
 
 
@@ -243,3 +252,56 @@ def test_both_files_must_take_the_same_input(copy: Path) -> None:
         "manifest.toml: files.edgetpu.input: is not as files.cpu.input but for its name; "
         "deploy the bundle again"
     ]
+
+
+def test_a_bundle_from_before_versions_were_ordered_loads_and_says_so(copy: Path) -> None:
+    bundle = load_bundle(older(copy), everything=True)
+    assert (bundle.version, bundle.least_agent) == ("1", "0.0.0")
+    assert (bundle.data, bundle.contents) == ((), ())
+    assert semver.rank("0.9.0") < bundle.rank == semver.rank("1.0.0")
+
+
+def test_a_bundle_for_a_newer_agent_is_refused_by_that_alone_whatever_else_it_says(
+    copy: Path,
+) -> None:
+    edit(copy, 'least_agent = "0.1.0"', 'least_agent = "99.1.0"\nof_the_future = 1')
+    with pytest.raises(AgentTooOldError) as raised:
+        load_bundle(copy)
+    assert str(raised.value) == (
+        f"{copy}/manifest.toml: least_agent: the bundle is for edgeagent 99.1.0 and newer, and "
+        f"this is {__version__}; bring a newer release, or an older bundle"
+    )
+    assert raised.value.exit_status == 65
+
+
+@pytest.mark.parametrize("key", ["version", "least_agent"])
+def test_a_version_that_cannot_be_ordered_is_a_fault(copy: Path, key: str) -> None:
+    text = (copy / "manifest.toml").read_text()
+    (copy / "manifest.toml").write_text(
+        re.sub(rf'^{key} = ".*"', f'{key} = "v1"', text, flags=re.M)
+    )
+    assert faults(copy) == [
+        f"manifest.toml: {key}: 'v1' is not a semantic version such as 1.4.0 or 2.0.0-rc.1; "
+        "deploy the bundle again"
+    ]
+
+
+def test_what_the_agent_reads_is_verified_and_what_it_does_not_on_demand(copy: Path) -> None:
+    (copy / "README.md").write_text("another story")
+    load_bundle(copy)
+    with pytest.raises(BundleError, match=r"README\.md: has the sha256"):
+        load_bundle(copy, everything=True)
+    golden = copy / "golden" / "cat.npz"
+    golden.rename(copy / "golden" / "dog.npz")
+    told = faults(copy)
+    assert told[0] == "golden/cat.npz: is missing; deploy the bundle again"
+    assert "golden/dog.npz: is not among the manifest's [[contents]]" in told[1]
+
+
+def test_every_fault_of_the_data_is_told(copy: Path) -> None:
+    edit(copy, 'use = "train"', 'use = "trane"\npictrues = 3')
+    edit(copy, "pictures = 10", "pictures = -1")
+    told = "\n".join(faults(copy))
+    assert "data 1.pictrues: unknown key; did you mean 'pictures'?" in told
+    assert "data 1.use: 'trane' will not do" in told
+    assert "data 2.pictures: -1 will not do" in told

@@ -156,7 +156,7 @@ def test_a_model_is_pulled_from_a_mirror(
     told: list[str] = []
     bundle = pull("squares", catalogue, origin(address(mirror)), into, told.append)
     assert bundle.folder == into / "squares"
-    assert (bundle.version, bundle.licence, bundle.decoder) == ("0abc", "Apache-2.0", "yolo")
+    assert (bundle.version, bundle.licence, bundle.decoder) == ("1.0.0+0abc", "Apache-2.0", "yolo")
     assert bundle.origin == "https://mirror.example/v8/model.tflite"
     assert bundle.labels == ("red", "blue")
     assert [path.name for path in into.iterdir()] == ["squares"]

@@ -2,26 +2,29 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from edgeagent import semver
 from edgeagent.adding.anatomy import Anatomy
 from edgeagent.adding.guess import Guess, check_outputs, guess, told
 from edgeagent.adding.labels import labels_within, read_labels
-from edgeagent.adding.manifest_text import FileText, ManifestText
 from edgeagent.adding.pair import SUFFIX, Fallback, find_pair, match_pair
 from edgeagent.adding.placing import placed
+from edgeagent.adding.sealing import seal
 from edgeagent.adding.showing import Shown, keep, show
+from edgeagent.contents import LABELS
 from edgeagent.decode import decode
 from edgeagent.decode.golden import THRESHOLD, goldens
 from edgeagent.engines import open_engine
 from edgeagent.errors import BundleError, UsageError
 from edgeagent.findings import Embedding, Finding
 from edgeagent.heads import Task
-from edgeagent.model import Bundle, Device, load_bundle
+from edgeagent.model import FIRST_AGENT, Bundle, Device, ModelFile, load_bundle
+from edgeagent.pedigree import Data
 from edgeagent.tensor import TensorSpec
 
 Range = Literal["0..1", "-1..1", "0..255"]
@@ -37,6 +40,9 @@ _FILES: Mapping[Device, str] = {"cpu": "model.tflite", "edgetpu": f"model{SUFFIX
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
+FIRST_VERSION = "1.0.0"
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What an owner says of a model; what is left empty is found out."""
@@ -46,7 +52,7 @@ class Wish:
     """The file compiled for the Edge TPU."""
     labels: Path | None = None
     name: str = ""
-    version: str = "1"
+    version: str = FIRST_VERSION
     licence: str = "not stated"
     origin: str = ""
     task: Task | None = None
@@ -57,6 +63,10 @@ class Wish:
     """Pictures to try it on, which the bundle keeps; () takes those of the release."""
     replace: bool = False
     """Whether a bundle of this name may be there already."""
+    data: tuple[Data, ...] = ()
+    """What it was made of."""
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    """Other files that the bundle is to hold."""
 
 
 def add(wish: Wish, into: Path, tell: Callable[[str], None]) -> Bundle:
@@ -76,15 +86,16 @@ def add(wish: Wish, into: Path, tell: Callable[[str], None]) -> Bundle:
     """
     files = find_pair(wish.model, wish.edgetpu, wish.fallback, tell)
     main = files.get("cpu") or files["edgetpu"]
-    name = _name(wish, main)
+    name, _ = _name(wish, main), _version(wish)
     found = guess(main, _labels(wish, main), wish.task)
     tell(_story(main, found))
     taken = _taken(main, wish.takes)
     shown = show(main, taken, wish.stills) if "cpu" in files else []
     main, found = _completed(main, found, shown)
     with placed(into, name, wish.replace) as folder:
-        _fill(folder, wish, name, files | {next(iter(files)): main}, found, taken)
+        bundle = _filled(folder, wish, name, files | {next(iter(files)): main}, found, taken)
         keep(shown, found.roles, folder) if shown else tell(_UNSEEN)
+        seal(bundle)
         _prove(folder, tell)
     return load_bundle(into / name)
 
@@ -104,6 +115,13 @@ def _name(wish: Wish, main: Anatomy) -> str:
             f"--name {name}: a bundle is named by 1 to 64 of A-Z a-z 0-9 _ . - and not by a first ."
         )
     return name
+
+
+def _version(wish: Wish) -> semver.Rank:
+    try:
+        return semver.rank(wish.version)
+    except ValueError as error:
+        raise UsageError(f"--version {error}") from error
 
 
 def _labels(wish: Wish, main: Anatomy) -> tuple[str, ...]:
@@ -169,25 +187,28 @@ def _in_pixels(shown: Sequence[Shown]) -> bool:
     return bool(np.abs(centred).max() > 4)
 
 
-def _fill(
+def _filled(
     folder: Path,
     wish: Wish,
     name: str,
     files: Mapping[Device, Anatomy],
     found: Guess,
     taken: TensorSpec,
-) -> None:
-    """Write the models, the labels and the manifest."""
+) -> Bundle:
+    """Write the models, the labels and what goes beside them; return what the manifest says."""
     main = next(iter(files.values()))
-    manifest = ManifestText(
-        name, wish.version, found.task, found.decoder, wish.licence, wish.origin or _origin(main),
-        found.params, {device: _file(device, files, found, taken) for device in files},
-    )  # fmt: skip
     for device, model in files.items():
         (folder / _FILES[device]).write_bytes(model.path.read_bytes())
     if found.labels:
-        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in found.labels))
-    (folder / "manifest.toml").write_text("\n".join(manifest.lines()) + "\n")
+        (folder / LABELS).write_text("".join(f"{label}\n" for label in found.labels))
+    for file, content in wish.beside.items():
+        (folder / file).write_bytes(content)
+    return Bundle(
+        folder, found.labels, name, wish.version, found.task, found.decoder, wish.licence,
+        wish.origin or _origin(main),
+        {device: _file(folder, device, files, found, taken) for device in files},
+        found.params, least_agent=FIRST_AGENT, data=wish.data,
+    )  # fmt: skip
 
 
 def _origin(main: Anatomy) -> str:
@@ -195,8 +216,12 @@ def _origin(main: Anatomy) -> str:
 
 
 def _file(
-    device: Device, files: Mapping[Device, Anatomy], found: Guess, taken: TensorSpec
-) -> FileText:
+    folder: Path,
+    device: Device,
+    files: Mapping[Device, Anatomy],
+    found: Guess,
+    taken: TensorSpec,
+) -> ModelFile:
     main, model = next(iter(files.values())), files[device]
     places = found.roles if model is main else match_pair(main, model, found)
     outputs = {
@@ -204,7 +229,7 @@ def _file(
         for role, place in places.items()
     }
     entry = replace(taken, name=model.inputs[0].spec.name)
-    return FileText(_FILES[device], model.size_bytes, model.sha256, entry, outputs)
+    return ModelFile(folder / _FILES[device], model.size_bytes, model.sha256, entry, outputs)
 
 
 def _prove(folder: Path, tell: Callable[[str], None]) -> None:

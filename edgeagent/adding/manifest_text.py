@@ -2,56 +2,72 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from pathlib import Path
 
-from edgeagent.heads import Decoder, Params, Task
+from edgeagent.contents import Listed
+from edgeagent.heads import Task
+from edgeagent.model import ANY_AGENT, Bundle, ModelFile
+from edgeagent.pedigree import Data
 from edgeagent.tensor import TensorSpec
 
-
-@dataclass(frozen=True, slots=True)
-class FileText:
-    """What the manifest says of one file."""
-
-    path: str
-    size_bytes: int
-    sha256: str
-    input: TensorSpec
-    outputs: Mapping[str, TensorSpec]
+_COMPARED: Mapping[Task, tuple[str, ...]] = {
+    "classify": ("score",),
+    "detect": ("iou", "score"),
+    "embed": ("cosine",),
+}
+"""By which of the tolerances a model's goldens are compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestText:
-    """What the manifest says of the bundle."""
+def manifest_text(bundle: Bundle) -> str:
+    """Return the manifest; the same bundle, the same text.
 
-    name: str
-    version: str
-    task: Task
-    decoder: Decoder
-    licence: str
-    origin: str
-    params: Params
-    files: Mapping[str, FileText]
-
-    def lines(self) -> Iterator[str]:
-        """Yield the manifest, line by line; what is the default is left out."""
-        for key in ("name", "version", "task", "decoder", "licence", "origin"):
-            yield f"{key} = {_value(getattr(self, key))}"
-        if self.params != Params():
-            yield from ("", "[params]", *_params(self.params))
-        for device, file in self.files.items():
-            yield from file_lines(f"files.{device}", file)
+    Parameters that are the default are left out, and what is not known of the data.
+    """
+    return "\n".join(_lines(bundle)) + "\n"
 
 
-def _params(params: Params) -> Iterator[str]:
-    for field in fields(params):
-        value = getattr(params, field.name)
-        if value != field.default:
-            yield f"{field.name} = {_value(value)}"
+def _lines(bundle: Bundle) -> Iterator[str]:
+    aged = ("least_agent",) if bundle.least_agent != ANY_AGENT else ()
+    for key in ("name", "version", *aged, "task", "decoder", "licence", "origin"):
+        yield f"{key} = {_value(getattr(bundle, key))}"
+    yield from _table("params", _unusual(bundle.params))
+    tolerances = {key: getattr(bundle.golden, key) for key in _COMPARED[bundle.task]}
+    yield from _table("golden", tolerances | _unusual(bundle.golden))
+    for data in bundle.data:
+        yield from _data(data)
+    for listed in bundle.contents:
+        yield from _listed(listed, bundle.folder)
+    # Last, for who reads on: no file is told of twice.
+    for device, file in bundle.files.items():
+        yield from _file(f"files.{device}", file, bundle.folder)
 
 
-def file_lines(where: str, file: FileText) -> Iterator[str]:
-    """Yield the tables of one file, ``where`` being ``files.cpu`` or ``files.edgetpu``."""
-    yield from ("", f"[{where}]", f"path = {_value(file.path)}")
+def _unusual(record: object) -> dict[str, object]:
+    told = {field.name: (getattr(record, field.name), field) for field in fields(record)}  # type: ignore[arg-type]
+    return {name: value for name, (value, field) in told.items() if value != field.default}
+
+
+def _table(name: str, told: Mapping[str, object]) -> Iterator[str]:
+    if told:
+        yield from ("", f"[{name}]")
+        yield from (f"{key} = {_value(value)}" for key, value in told.items())
+
+
+def _data(data: Data) -> Iterator[str]:
+    yield from ("", "[[data]]")
+    for key in ("use", "name", "licence", "pictures", "sha256"):
+        if value := getattr(data, key):
+            yield f"{key} = {_value(value)}"
+
+
+def _listed(listed: Listed, folder: Path) -> Iterator[str]:
+    yield from ("", "[[contents]]", f"path = {_value(str(listed.path.relative_to(folder)))}")
+    yield f"sha256 = {_value(listed.sha256)}"
+
+
+def _file(where: str, file: ModelFile, folder: Path) -> Iterator[str]:
+    yield from ("", f"[{where}]", f"path = {_value(str(file.path.relative_to(folder)))}")
     yield f"size_bytes = {file.size_bytes}"
     yield f"sha256 = {_value(file.sha256)}"
     yield from _tensor(f"{where}.input", file.input)

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgeagent.cli import (
     models_add,
     models_build,
+    models_card,
     models_compare,
     models_compile,
     models_eval,
@@ -14,7 +15,7 @@ from edgeagent.cli import (
     models_serve,
 )
 from edgeagent.errors import BundleError
-from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
+from edgeagent.model import Bundle, bundles_folder, list_bundles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, help="look here instead of in the release")
     parser.add_argument("--json", action="store_true", help="one JSON object per bundle")
     ways = parser.add_subparsers(dest="way", metavar="WAY", title="ways to more of them")
+    models_card.add_arguments(ways)
     models_pull.add_arguments(ways)
     models_add.add_arguments(ways)
     models_build.add_arguments(ways)
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     broken = 0
     for folder in list_bundles(options.folder or bundles_folder()):
         try:
-            bundle = load_bundle(folder)
+            bundle = models_card.verified(folder)
         except BundleError as error:
             broken = error.exit_status
             print(f"{folder.name}: {error}")
@@ -55,6 +57,7 @@ def _row(bundle: Bundle) -> dict[str, object]:
     return {
         "name": bundle.name,
         "version": bundle.version,
+        "least_agent": bundle.least_agent,
         "task": bundle.task,
         "labels": len(bundle.labels),
         "input": list(bundle.some_file.input.shape),

@@ -8,6 +8,7 @@ from edgeagent import settings
 from edgeagent.cli.check import DEFAULT_FILE
 from edgeagent.errors import UsageError
 from edgeagent.model import Bundle
+from edgeagent.pedigree import Data
 
 
 def add_arguments(ways: Any) -> None:  # noqa: ANN401
@@ -37,10 +38,30 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
         "--still", type=Path, action="append", default=[], metavar="FILE",
         help="picture to try it on, kept in the bundle; default: two that ship",
     )  # fmt: skip
-    parser.add_argument("--licence", default="not stated", help="what the manifest says of it")
-    parser.add_argument("--origin", default="", help="where it is from, for the manifest")
+    add_said(parser)
     add_place(parser)
     parser.set_defaults(go=run)
+
+
+def add_said(parser: argparse.ArgumentParser) -> None:
+    """Say what its owner knows of it, and its manifest is to say."""
+    parser.add_argument("--version", default="1.0.0", help="which it is, as semver.org has it")
+    parser.add_argument("--licence", default="not stated", help="what the manifest says of it")
+    parser.add_argument("--origin", default="", help="where it is from, for the manifest")
+    parser.add_argument(
+        "--trained-on", action="append", default=[], metavar="WHAT",
+        help="what it was trained on: a folder of pictures, or what that is called",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data-licence", default="not stated", metavar="TEXT", help="that of those pictures"
+    )
+
+
+def trained_on(options: argparse.Namespace) -> list[Data]:
+    """Return what the manifest is to say of the data."""
+    from edgeagent.adding.made_of import data_of
+
+    return [data_of("train", what, options.data_licence) for what in options.trained_on]
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
@@ -65,9 +86,11 @@ def run(options: argparse.Namespace) -> int:
         "fallback",
         "licence",
         "origin",
+        "version",
         "replace",
     )
     said = {key: getattr(options, key) for key in same}
+    said["data"] = tuple(trained_on(options))
     wish = Wish(options.file, stills=tuple(options.still), **said)
     print(advice(add(wish, place(options), print)))
     return 0

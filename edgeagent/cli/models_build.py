@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgeagent.atomic import write_whole
-from edgeagent.cli.models_add import add_place, advice, place
+from edgeagent.cli.models_add import add_place, add_said, advice, place, trained_on
 from edgeagent.errors import UsageError
 
 BLACK_WHITE = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
@@ -42,8 +41,7 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
     parser.add_argument("--labels", type=Path, metavar="FILE", help="one a line")
     parser.add_argument("--name", default="", help="of the bundle; default: the model's")
     parser.add_argument("--task", choices=("classify", "detect", "embed"), help="insist on it")
-    parser.add_argument("--licence", default="not stated", help="what the manifest says of it")
-    parser.add_argument("--origin", default="", help="where it is from, for the manifest")
+    add_said(parser)
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="put the .tflite and report.json here as well"
     )
@@ -69,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if into is not None and not options.recipe:
         print(advice(_bundled(options, built, into)))
     elif into is not None:
-        _replace(built, into / built.report.name)
+        _ship(options, built, into / built.report.name)
     return 0
 
 
@@ -118,24 +116,29 @@ def _bundled(options: argparse.Namespace, built: Any, into: Path) -> Any:  # noq
     """Add the file as any other, with the account beside it."""
     from edgeagent.adding import Wish, add
 
-    said = {
-        key: getattr(options, key) for key in ("labels", "task", "licence", "origin", "replace")
-    }
-    said["origin"] = said["origin"] or f"built from {options.source.name}"
+    same = ("labels", "task", "licence", "version", "replace")
+    said = {key: getattr(options, key) for key in same}
+    said["origin"] = options.origin or f"built from {options.source.name}"
+    said["data"] = (*trained_on(options), _calibrated_by(options))
+    said["beside"] = {"report.json": built.report.timeless()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{built.report.name}.tflite"
         path.write_bytes(built.model)
-        bundle = add(Wish(path, name=options.name, **said), into, print)
-    built.report.write(bundle.folder / "report.json")
-    return bundle
+        return add(Wish(path, name=options.name, **said), into, print)
 
 
-def _replace(built: Any, folder: Path) -> None:  # noqa: ANN401
-    """Put the same bytes in the place of those that are there."""
-    path = folder / "model.tflite"
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such bundle; a recipe makes a model that ships anew")
-    same = path.is_file() and path.read_bytes() == built.model
-    if not same:
-        write_whole(path, built.model)
-    print(f"{path}: {'the same bytes as before' if same else 'written'}")
+def _calibrated_by(options: argparse.Namespace) -> Any:  # noqa: ANN401
+    from edgeagent.adding.made_of import data_of
+    from edgeagent.workshop.pictures import packaged_data
+
+    if options.calibrate is None:
+        return packaged_data()
+    return data_of("calibrate", str(options.calibrate), options.data_licence)
+
+
+def _ship(options: argparse.Namespace, built: Any, folder: Path) -> None:  # noqa: ANN401
+    """Put the same bytes in the place of those that are there, and what the recipe says of them."""
+    from edgeagent.workshop.recipe import read_recipe
+    from edgeagent.workshop.shipping import ship
+
+    print(ship(read_recipe(options.recipe), built.model, folder))

@@ -1,7 +1,6 @@
 """Puts a compiled file into the bundle it was compiled from; the bundle stays whole throughout."""
 
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,16 +8,14 @@ from pathlib import Path
 
 from edgeagent.adding.anatomy import Anatomy, examine
 from edgeagent.adding.guess import Guess
-from edgeagent.adding.manifest_text import FileText, file_lines
 from edgeagent.adding.pair import SUFFIX, match_pair
 from edgeagent.adding.placing import placed
+from edgeagent.adding.sealing import seal
 from edgeagent.errors import BundleError, UsageError
-from edgeagent.model import Bundle, load_bundle
+from edgeagent.model import Bundle, ModelFile, load_bundle
 
 FILE = f"model{SUFFIX}.tflite"
 REPORT = "report.json"
-_OTHER = re.compile(r"^\[(?!files\.edgetpu[\].])")
-_OURS = re.compile(r"^\[files\.edgetpu[\].]")
 
 
 def add_compiled(
@@ -41,7 +38,7 @@ def add_compiled(
         UsageError: there is one already, or the folder cannot be written.
     """
     cpu, other = examine(bundle.cpu_file().path), examine(compiled)
-    text = _file_text(bundle, cpu, other)
+    file = _file(bundle, cpu, other)
     in_place = into.resolve() == bundle.folder.resolve().parent
     if "edgetpu" in bundle.files and in_place and not over:
         raise UsageError(f"{bundle.folder}: has a file for the Edge TPU already; give --replace")
@@ -50,13 +47,12 @@ def add_compiled(
         if "edgetpu" in bundle.files:
             (folder / bundle.files["edgetpu"].path.relative_to(bundle.folder)).unlink()
         shutil.copyfile(compiled, folder / FILE)
-        _amend(folder / "manifest.toml", text)
         _report(folder / REPORT, bundle, told)
-        _prove(folder)
+        _close(bundle, folder, file)
     return load_bundle(into / bundle.folder.name)
 
 
-def _file_text(bundle: Bundle, cpu: Anatomy, compiled: Anatomy) -> FileText:
+def _file(bundle: Bundle, cpu: Anatomy, compiled: Anatomy) -> ModelFile:
     roles = match_pair(cpu, compiled, _known(bundle, cpu))
     file = bundle.cpu_file()
     # Shapes of a detector's end stand in the manifest, and not in the file.
@@ -65,7 +61,7 @@ def _file_text(bundle: Bundle, cpu: Anatomy, compiled: Anatomy) -> FileText:
         for role, place in roles.items()
     }
     taken = replace(file.input, name=compiled.inputs[0].spec.name)
-    return FileText(FILE, compiled.size_bytes, compiled.sha256, taken, outputs)
+    return ModelFile(compiled.path, compiled.size_bytes, compiled.sha256, taken, outputs)
 
 
 def _known(bundle: Bundle, cpu: Anatomy) -> Guess:
@@ -82,18 +78,6 @@ def _known(bundle: Bundle, cpu: Anatomy) -> Guess:
     return Guess(bundle.decoder, roles, bundle.labels, bundle.params, "is what the manifest says")
 
 
-def _amend(manifest: Path, file: FileText) -> None:
-    """Write what ``file`` is in the place of what stood there of a compiled one."""
-    kept, ours = [], False
-    for line in manifest.read_text().splitlines():
-        ours = (ours or bool(_OURS.match(line))) and not _OTHER.match(line)
-        if not ours:
-            kept.append(line)
-    while kept and not kept[-1]:
-        kept.pop()
-    manifest.write_text("\n".join([*kept, *file_lines("files.edgetpu", file)]) + "\n")
-
-
 def _report(path: Path, bundle: Bundle, told: Mapping[str, object]) -> None:
     """Add what is told to the report of the build, or begin one."""
     known: object = {}
@@ -107,9 +91,14 @@ def _report(path: Path, bundle: Bundle, told: Mapping[str, object]) -> None:
     path.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")
 
 
-def _prove(folder: Path) -> None:
-    """Read the bundle as the agent will."""
+def _close(bundle: Bundle, folder: Path, compiled: ModelFile) -> None:
+    """Write what is in the copy of ``bundle`` now, and read it as the agent will."""
+    files = {**bundle.files, "edgetpu": compiled}
+    paths = {d: folder / f.path.relative_to(bundle.folder) for d, f in bundle.files.items()}
+    paths["edgetpu"] = folder / FILE
+    moved = {device: replace(file, path=paths[device]) for device, file in files.items()}
     try:
+        seal(replace(bundle, folder=folder, files=moved))
         load_bundle(folder)
     except BundleError as error:
         raise BundleError(str(error).replace(f"{folder}/", f"{folder.name}: ")) from error

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeagent.adding import Wish, add
+from edgeagent.adding import FIRST_VERSION, Wish, add
 from edgeagent.adding.placing import placed
 from edgeagent.errors import BundleError, DownloadError, UsageError
 from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
@@ -121,7 +121,7 @@ def _wish(name: str, entry: Entry, catalogue: Catalogue, paths: dict[str, Path])
         edgetpu=paths.get("edgetpu"),
         labels=paths.get("labels"),
         name=name,
-        version=catalogue.commit,
+        version=f"{FIRST_VERSION}+{catalogue.commit[:12]}",
         licence=catalogue.licence,
         origin=catalogue.base + entry.cpu.path,
         task=entry.task,

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeagent.contents import digest
 from edgeagent.errors import UsageError
+from edgeagent.pedigree import Data, digest_of
 
 Image = NDArray[np.uint8]
 """``[height, width, 3]``, RGB."""
@@ -70,6 +72,20 @@ def packaged_pictures() -> list[Image]:
         UsageError: a package is missing.
     """
     return [read_picture(_folder(package) / path) for package, path in PACKAGED]
+
+
+FREE = "free, each named in its package"
+
+
+def packaged_data() -> Data:
+    """Return what a manifest says of the stills of `PACKAGED`.
+
+    Raises:
+        UsageError: a package is missing.
+    """
+    digests = [digest(_folder(package) / path) for package, path in PACKAGED]
+    name = "stills of scikit-image and scikit-learn"
+    return Data("calibrate", name, FREE, len(digests), digest_of(digests))
 
 
 SKIMAGE, SKLEARN = ("skimage", "data"), ("sklearn", "datasets/images")

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from edgeagent.errors import BundleError, DownloadError, UsageError
 from edgeagent.manifest import Reader, did_you_mean
+from edgeagent.pedigree import Data
 from edgeagent.workshop.graph import (
     Graph,
     add_constant,
@@ -65,6 +66,12 @@ class Recipe:
     edit: tuple[Edit, ...] = ()
     model_sha256: str = ""
     """Of the quantised file."""
+    version: str = ""
+    """What the manifest says; empty: what it said before. The same holds for the next."""
+    licence: str = ""
+    origin: str = ""
+    data: tuple[Data, ...] = ()
+    """What it was made of, but for what it is quantised by."""
 
 
 def recipes() -> list[str]:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edgeagent.workshop.shrink import Row
@@ -59,6 +59,14 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write it as JSON; what was not timed is null."""
-        rows = [asdict(row) | ({"ms": None} if math.isnan(row.ms) else {}) for row in self.rows]
-        told = {"schema": SCHEMA, **asdict(self), "rows": rows}
-        path.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+        path.write_bytes(_json(self))
+
+    def timeless(self) -> bytes:
+        """Return the same without what each step's model took, which differs each time."""
+        return _json(replace(self, rows=[replace(row, ms=float("nan")) for row in self.rows]))
+
+
+def _json(report: Report) -> bytes:
+    rows = [asdict(row) | ({"ms": None} if math.isnan(row.ms) else {}) for row in report.rows]
+    told = {"schema": SCHEMA, **asdict(report), "rows": rows}
+    return json.dumps(told, indent=1, sort_keys=True).encode() + b"\n"
