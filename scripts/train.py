@@ -16,18 +16,20 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from edgeagent.adding import FIRST_VERSION
 from edgeagent.cli.log import complain
 from edgeagent.cli.models_add import advice
 from edgeagent.cli.progress import Shown
 from edgeagent.errors import EdgeagentError, UsageError
 from edgeagent.model import Bundle
+from edgeagent.workshop.pictures import FREE
 from edgeagent.workshop.recipe import fetch, read_recipe
 from edgeagent.workshop.training import crew, example
 from edgeagent.workshop.training.fitting import Plan
 from edgeagent.workshop.training.front import maps, vectors
 from edgeagent.workshop.training.judging import Verdict
 from edgeagent.workshop.training.precision import Precision
-from edgeagent.workshop.training.road import Order, tune_classifier, tune_detector
+from edgeagent.workshop.training.road import CLASSIFIER, DETECTOR, Order, tune
 from edgeagent.workshop.training.team import ALONE, Joined
 
 # It warns of what is deprecated in itself.
@@ -58,6 +60,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--into", type=Path, required=True, help="folder of bundles")
     parser.add_argument("--name", help="of the bundle; default: the folder's, or example-KIND")
     parser.add_argument("--replace", action="store_true", help="in the place of one of this name")
+    parser.add_argument("--version", default=FIRST_VERSION, help="of the bundle, as semver.org")
+    parser.add_argument(
+        "--data-licence", default="not stated", metavar="TEXT", help="of the pictures"
+    )
     parser.add_argument(
         "--work", type=Path, help="folder for the checkpoint; default: .train-NAME in --into"
     )
@@ -100,9 +106,9 @@ def run(options: argparse.Namespace) -> int:
     made: tuple[Bundle, Verdict | Precision] | None
     with Shown("batches learnt from") as shown:
         if options.kind == "classifier":
-            made = tune_classifier(order, vectors(package), plan, tell, shown, team)
+            made = tune(CLASSIFIER, order, vectors(package), plan, tell, shown, team)
         else:
-            made = tune_detector(order, maps(package), plan, tell, shown, team)
+            made = tune(DETECTOR, order, maps(package), plan, tell, shown, team)
     if made is not None:
         bundle, verdict = made
         print("\n".join(verdict.lines()))
@@ -127,6 +133,7 @@ def command(options: argparse.Namespace, order: Order, package: Path) -> list[st
     ]  # fmt: skip
     words += ["--held-out", order.held] if order.held else []
     words += ["--epochs", options.epochs] if options.epochs else []
+    words += ["--version", order.version, "--data-licence", order.data_licence]
     words += ["--replace"] if order.replace else []
     return [str(word) for word in words]
 
@@ -152,13 +159,15 @@ def order_of(options: argparse.Namespace) -> Order:
         options.data.resolve().stem if options.data else f"example-{options.kind}"
     )
     work = options.work or options.into / f".train-{name}"
-    data, held = options.data, options.held_out
+    data, held, licence = options.data, options.held_out, options.data_licence
     if options.example:
         write = example.write_crops if options.kind == "classifier" else example.write_scenes
         write(work / "example", options.seed)
         data, held = work / "example" / "learn", work / "example" / "judge"
+        licence = FREE
         print(f"pictures are in {work / 'example'}")
-    return Order(data, work, options.into, name, held, options.replace)
+    rest = options.replace, options.version, licence
+    return Order(data, work, options.into, name, held, *rest)
 
 
 if __name__ == "__main__":

@@ -84,9 +84,10 @@ def add(wish: Wish, into: Path, tell: Callable[[str], None]) -> Bundle:
         ModelError: the model cannot be read, guessed or run; nothing was written.
         UsageError: there is no place for it.
     """
+    check_version(wish.version)
     files = find_pair(wish.model, wish.edgetpu, wish.fallback, tell)
     main = files.get("cpu") or files["edgetpu"]
-    name, _ = _name(wish, main), _version(wish)
+    name = _name(wish, main)
     found = guess(main, _labels(wish, main), wish.task)
     tell(_story(main, found))
     taken = _taken(main, wish.takes)
@@ -117,9 +118,14 @@ def _name(wish: Wish, main: Anatomy) -> str:
     return name
 
 
-def _version(wish: Wish) -> semver.Rank:
+def check_version(text: str) -> None:
+    """Refuse a version that cannot be ordered.
+
+    Raises:
+        UsageError: it is no semantic version.
+    """
     try:
-        return semver.rank(wish.version)
+        semver.rank(text)
     except ValueError as error:
         raise UsageError(f"--version {error}") from error
 

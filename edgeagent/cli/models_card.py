@@ -94,14 +94,12 @@ def _found(options: argparse.Namespace) -> Bundle:
 
 def _raised(bundle: Bundle, version: str) -> Bundle:
     """Return ``bundle`` with another version, which is to be a later one."""
+    from edgeagent.adding import check_version
     from edgeagent.adding.sealing import current
 
     if not version:
         return bundle
-    try:
-        wanted = semver.rank(version)
-    except ValueError as error:
-        raise UsageError(f"--version {error}") from error
-    if wanted < bundle.rank:
+    check_version(version)
+    if semver.rank(version) < bundle.rank:
         raise UsageError(f"--version {version}: comes before {bundle.version}, which it is")
     return current(replace(bundle, version=version))

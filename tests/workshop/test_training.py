@@ -89,32 +89,46 @@ def test_a_checkpoint_of_another_plan_or_of_rubbish_is_not_gone_on_from(tmp_path
 def test_trained_twice_the_bundle_is_the_same_and_tells_the_classes(
     tmp_path: Path, order: Orders
 ) -> None:
-    from edgeagent.workshop.training.road import tune_classifier
+    from edgeagent.card.quality import quality_of
+    from edgeagent.model import load_bundle
+    from edgeagent.workshop.training.road import CLASSIFIER, tune
 
     data, held = write_album(tmp_path / "data"), write_album(tmp_path / "held", seed=9)
     made = [
-        tune_classifier(order(data, place, held=held), tiny_front(), plan(60, 0.3), quiet, still)
+        tune(CLASSIFIER, order(data, place, held=held), tiny_front(), plan(60, 0.3), quiet, still)
         for place in ("one", "other")
     ]
     (one, verdict), (other, _) = (pair for pair in made if pair is not None)
     files = sorted(path.relative_to(one.folder) for path in one.folder.rglob("*"))
-    assert {"manifest.toml", "model.tflite", "report.json"} <= {path.name for path in files}
+    names = {path.name for path in files}
+    assert {"manifest.toml", "CARD.md", "model.tflite", "report.json", "evaluation.json"} <= names
     for path in files:
         if (one.folder / path).is_file():
             assert (one.folder / path).read_bytes() == (other.folder / path).read_bytes(), path
     assert min(verdict.accuracy) > 0.9
     assert one.labels == ("blue", "green", "red")
     assert len(list(verdict.lines())) == 5
+    known = quality_of(load_bundle(one.folder, everything=True))
+    assert known is not None
+    assert [part.name for part in known.parts] == [
+        "Overall", "class:blue", "class:green", "class:red",
+    ]  # fmt: skip
+    assert known.parts[0].figures["top1"][0] == verdict.accuracy[1]
+    told = {(row.use, row.name): row.pictures for row in one.data}
+    assert told == {
+        ("train", "data"): 30, ("calibrate", "data"): 30, ("judge", "held"): 30,
+        ("calibrate", "stills of scikit-image and scikit-learn"): 10,
+    }  # fmt: skip
 
 
 def test_an_album_that_will_not_do_is_refused_before_anything_is_written(
     tmp_path: Path, order: Orders
 ) -> None:
-    from edgeagent.workshop.training.road import tune_classifier
+    from edgeagent.workshop.training.road import CLASSIFIER, tune
 
     def refused(data: Path, match: str) -> None:
         with pytest.raises(UsageError, match=match):
-            tune_classifier(order(data), tiny_front(), plan(), quiet, still)
+            tune(CLASSIFIER, order(data), tiny_front(), plan(), quiet, still)
         assert not (tmp_path / "one").exists()
 
     (tmp_path / "empty").mkdir()
@@ -132,12 +146,12 @@ def test_an_album_that_will_not_do_is_refused_before_anything_is_written(
 
 
 def test_a_bundle_that_is_there_is_not_trained_for(tmp_path: Path, order: Orders) -> None:
-    from edgeagent.workshop.training.road import tune_classifier
+    from edgeagent.workshop.training.road import CLASSIFIER, tune
 
     wanted = order(tmp_path / "not looked at")
     (wanted.into / "mine").mkdir(parents=True)
     with pytest.raises(UsageError, match="give --replace"):
-        tune_classifier(wanted, tiny_front(), plan(), quiet, still)
+        tune(CLASSIFIER, wanted, tiny_front(), plan(), quiet, still)
 
 
 def test_pictures_to_judge_by_must_be_of_classes_that_were_learnt(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgeagent.findings import WHOLE, Box
 from edgeagent.frame import Picture
 from edgeagent.model import bundles_folder, load_bundle
+from edgeagent.pedigree import Data
 from edgeagent.preprocess import fit
 from edgeagent.tensor import TensorSpec
 from edgeagent.workshop.graph import (
@@ -59,6 +60,8 @@ class Front:
     """What a detector's head may begin with, by `HEAD`; of another model there is none."""
     labels: tuple[str, ...] = ()
     """What those heads know."""
+    data: tuple[Data, ...] = ()
+    """What it was trained on, for whoever builds on it."""
 
     @property
     def digest(self) -> str:
@@ -92,9 +95,11 @@ def _of(name: str, given: str, package: Path, heads: Mapping[str, str] | None = 
     graph = edited(read_package(recipe, package), recipe)
     bundle = load_bundle(bundles_folder() / name)
     begin = {key: constant(graph, node) for key, node in (heads or {}).items()}
+    data = [one for one in bundle.data if one.use == "train"]
+    told = tuple(replace(one, name=f"the front, {name}: {one.name}") for one in data)
     return Front(
         name, extract(graph, [given]), recipe.taken, given, recipe.side_px, bundle.licence,
-        begin, bundle.labels,
+        begin, bundle.labels, told,
     )  # fmt: skip
 
 

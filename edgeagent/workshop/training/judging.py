@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 
 from edgeagent.decode import decode
 from edgeagent.engines import open_engine
-from edgeagent.findings import Finding
+from edgeagent.evaluation.asking import TOP, Answers
+from edgeagent.evaluation.evaluate import judge as measure
+from edgeagent.evaluation.report import Report
+from edgeagent.evaluation.slices import slices
+from edgeagent.findings import Finding, Label
 from edgeagent.model import Bundle
 from edgeagent.workshop.training.album import Album
 from edgeagent.workshop.training.classifier import Classifier
 from edgeagent.workshop.training.fitting import Weights
 from edgeagent.workshop.training.front import seen
+from edgeagent.workshop.training.known import of_album
 
 Classes = NDArray[np.int32]
 
@@ -28,6 +33,8 @@ class Verdict:
     real: Classes
     """What the float model says."""
     quantised: Classes
+    report: Report | None = None
+    """All that was measured of the quantised one."""
 
     @property
     def accuracy(self) -> tuple[float, float]:
@@ -68,15 +75,19 @@ def judge(task: Classifier, weights: Weights, bundle: Bundle, held: Album) -> Ve
         int(np.argmax(task.logits(constants, tf.constant(image[None], tf.float32))))
         for image in held.images
     ]
-    quantised = [bundle.labels.index(_name(found)) for found in run(bundle, held.images, 0, 1)]
+    ranked = tuple(_names(found) for found in run(bundle, held.images, 0, TOP))
+    quantised = [bundle.labels.index(names[0]) for names in ranked]
+    truth = of_album(held)
+    answers = Answers("cpu", ranked=ranked)
+    parts = slices(truth, ["class"])
+    report = measure(bundle, bundle.cpu_file(), "cpu", truth, answers, parts)
     return Verdict(
-        held.labels, held.classes, np.array(real, np.int32), np.array(quantised, np.int32)
+        held.labels, held.classes, np.array(real, np.int32), np.array(quantised, np.int32), report
     )
 
 
-def _name(found: Sequence[Finding]) -> str:
-    name: str = getattr(found[0], "name")  # noqa: B009
-    return name
+def _names(found: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(one.name for one in found if isinstance(one, Label))
 
 
 def run(

@@ -1,4 +1,4 @@
-"""How well boxes are found on held-out pictures: average precision at an overlap of .5."""
+"""How well boxes are found on held-out pictures: COCO's average precision at an overlap of .5."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from edgeagent.decode import centernet
-from edgeagent.decode.boxes import iou
+from edgeagent.evaluation.asking import LEAST_SCORE, Answers, Seen
+from edgeagent.evaluation.average_precision import Judged
+from edgeagent.evaluation.evaluate import judge as measure
+from edgeagent.evaluation.report import Report
+from edgeagent.evaluation.slices import Slice, slices
+from edgeagent.evaluation.truth import Truth
 from edgeagent.findings import Detection, Finding
 from edgeagent.model import Bundle, ModelFile
 from edgeagent.tensor import TensorSpec
@@ -17,13 +21,7 @@ from edgeagent.workshop.training.boxes import Boxed
 from edgeagent.workshop.training.detector import Detector
 from edgeagent.workshop.training.fitting import Weights
 from edgeagent.workshop.training.judging import run
-
-OVERLAP = 0.5
-LEAST_SCORE = 0.02
-"""Below it nothing is counted: a curve of precision has room for faint ones, but not for all."""
-
-Found = Sequence[Sequence[Detection]]
-"""What is found in each picture, boxes in fractions of the input."""
+from edgeagent.workshop.training.known import of_boxed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,8 @@ class Precision:
     """Boxes of each label."""
     rows: Mapping[str, Sequence[float | None]]
     """Model to what it has; None: it does not know the label, or no box of it was held out."""
+    report: Report | None = None
+    """All that was measured of the quantised one."""
 
     def mean(self, model: str, among: Sequence[int] | None = None) -> float:
         """Return the mean over labels, or some of them; one that is not known counts as 0.
@@ -79,83 +79,62 @@ def judge(
         bundle: the same, quantised.
         ready: what it is compared with.
         held: pictures and boxes.
+
+    Raises:
+        UsageError: pycocotools is not installed.
     """
+    truth = of_boxed(held)
+    parts = slices(truth, ["class"])
+    quantised = _quantised(bundle, held)
     found = {
         "float": _real(task, weights, held),
-        "int8": _quantised(bundle, held),
+        "int8": quantised,
         ready.name: _quantised(ready, held),
     }
-    rows = {name: _precisions(those, held) for name, those in found.items()}
+    rows = {name: _precisions(truth, those, parts, held.labels) for name, those in found.items()}
     known = [label in ready.labels for label in held.labels]
     rows[ready.name] = [v if k else None for v, k in zip(rows[ready.name], known, strict=True)]
     counts = [int(sum((c == place).sum() for c in held.classes)) for place in range(len(known))]
-    return Precision(held.labels, tuple(counts), rows)
+    answers = Answers("cpu", tuple(quantised))
+    report = measure(bundle, bundle.cpu_file(), "cpu", truth, answers, parts)
+    return Precision(held.labels, tuple(counts), rows, report)
 
 
-def _quantised(bundle: Bundle, held: Boxed) -> Found:
-    return [_boxes_only(found) for found in run(bundle, held.images, LEAST_SCORE, 1)]
+def _quantised(bundle: Bundle, held: Boxed) -> list[Seen]:
+    return _seen(run(bundle, held.images, LEAST_SCORE, 1), held)
 
 
-def _boxes_only(found: Iterable[Finding]) -> list[Detection]:
-    return [one for one in found if isinstance(one, Detection)]
-
-
-def _real(task: Detector, weights: Weights, held: Boxed) -> Found:
+def _real(task: Detector, weights: Weights, held: Boxed) -> list[Seen]:
     """Decode what the float graph gives by the same decoder."""
     constants = {name: tf.constant(value) for name, value in weights.items()}
     real = TensorSpec("", (), "float32")
     taken = TensorSpec("", (1, *held.images.shape[1:]), "uint8")
     file = ModelFile(Path(), 1, "0" * 64, taken, {"heat": real, "box": real})
-    found = []
-    for image in held.images:
-        heat, box = task.heads(constants, tf.constant(image[None], tf.float32))
-        outputs = {"heat": tf.sigmoid(heat).numpy(), "box": box.numpy()}
-        found.append(centernet.decode(file, outputs, held.labels, task.params, LEAST_SCORE))
-    return found
+
+    def found() -> Iterator[Sequence[Finding]]:
+        for image in held.images:
+            heat, box = task.heads(constants, tf.constant(image[None], tf.float32))
+            outputs = {"heat": tf.sigmoid(heat).numpy(), "box": box.numpy()}
+            yield centernet.decode(file, outputs, held.labels, task.params, LEAST_SCORE)
+
+    return _seen(found(), held)
 
 
-def _precisions(found: Found, held: Boxed) -> list[float | None]:
+def _seen(found: Iterable[Sequence[Finding]], held: Boxed) -> list[Seen]:
+    """Return what was found in each picture, in pixels of the input."""
     side = held.images.shape[1]
-    precisions: list[float | None] = []
-    for place, label in enumerate(held.labels):
-        named = [[one for one in those if one.name == label] for those in found]
-        wanted = [b[c == place] / side for b, c in zip(held.boxes, held.classes, strict=True)]
-        known = any(map(len, wanted))
-        precisions.append(average_precision(named, wanted) if known else None)
-    return precisions
+    return [
+        Seen(shot, one.name, one.score, (one.box.left * side, one.box.top * side,
+                                         one.box.right * side, one.box.bottom * side))
+        for shot, those in enumerate(found)
+        for one in those
+        if isinstance(one, Detection)
+    ]  # fmt: skip
 
 
-def average_precision(found: Found, wanted: Sequence[NDArray[np.float32]]) -> float:
-    """Return the area under precision over recall, precision made to fall only.
-
-    A box that is wanted is found once, by the best score that overlaps it enough.
-
-    Args:
-        found: of one label, in each picture.
-        wanted: ``[k, 4]`` in each picture, in the same unit.
-    """
-    scored = [
-        (one.score, hit) for f, w in zip(found, wanted, strict=True) for one, hit in _hits(f, w)
-    ]
-    count = sum(map(len, wanted))
-    if not scored or not count:
-        return 0.0
-    hits = np.array([hit for _, hit in sorted(scored, key=lambda pair: -pair[0])], float)
-    right = np.cumsum(hits)
-    precision = right / np.arange(1, len(hits) + 1)
-    falling = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((falling * hits).sum() / count)
-
-
-def _hits(
-    found: Sequence[Detection], wanted: NDArray[np.float32]
-) -> Iterator[tuple[Detection, bool]]:
-    free = np.ones(len(wanted), bool)
-    for one in sorted(found, key=lambda one: -one.score):
-        box = np.array([[one.box.left, one.box.top, one.box.right, one.box.bottom]], np.float32)
-        overlaps = np.where(free, iou(box, wanted)[0], 0) if len(wanted) else np.zeros(1)
-        best = int(overlaps.argmax())
-        hit = bool(overlaps[best] >= OVERLAP)
-        if hit:
-            free[best] = False
-        yield one, hit
+def _precisions(
+    truth: Truth, seen: Sequence[Seen], parts: Sequence[Slice], labels: Sequence[str]
+) -> list[float | None]:
+    once = np.ones(len(truth.shots), np.int64)
+    known = {part.key[0][1]: Judged(truth, seen, part)(once)[1] for part in parts if part.key}
+    return [known.get(label) for label in labels]
