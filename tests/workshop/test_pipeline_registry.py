@@ -32,8 +32,11 @@ def test_published_twice_it_is_listed_once_and_the_last_is_the_one_to_beat(
     assert [one["pack"] for one in index["models"]["colours"]] == [first["pack"]]
     publish(made.bundle(tmp_path, "2"), registry)
     index = json.loads(registry.read_index()[0])
-    assert [one["version"] for one in index["models"]["colours"]] == ["1", "2"]
+    assert [one["version"] for one in index["models"]["colours"]] == ["1.0.0", "2.0.0"]
     assert last_evaluation("colours", registry) == made.report.read_bytes()
+    with pytest.raises(UsageError, match=r"colours 1\.9\.0: version 2\.0\.0 is published already"):
+        publish(made.bundle(tmp_path, "1.9"), registry)
+    publish(made.bundle(tmp_path, "10.0.0"), registry)
 
 
 def test_a_pack_opens_to_the_bundle(made: Made, tmp_path: Path) -> None:

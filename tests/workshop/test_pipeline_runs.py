@@ -81,6 +81,11 @@ def test_the_bundle_knows_where_it_comes_from(run: Run) -> None:
     assert known["plan"]["epochs"] == 12
     told = json.loads((run.bundle / "evaluation.json").read_text())
     assert told["model"]["sha256"] == known["model"]
+    assert {row.use: row.pictures for row in bundle.data} == {
+        "train": 336, "judge": 144, "calibrate": 64,
+    }  # fmt: skip
+    assert {row.sha256 for row in bundle.data} == {known["data"]}
+    assert "| camera:yard |" in (run.bundle / "CARD.md").read_text()
     assert {"light:night", "camera:yard"} <= {one["slice"] for one in told["slicingMetrics"]}
 
 
@@ -156,7 +161,8 @@ def test_a_slice_made_worse_stops_at_the_gate_and_nothing_goes_out(
         )
         bundle = STEPS.bundle(
             model=taken(run.model, dsl.Model), features=features, report=report,
-            passed=passed.output, name="shapes", version="2", licence="mine",
+            passed=passed.output, name="shapes", version="2.0.0", licence="mine",
+            data_licence="none",
         )  # fmt: skip
         STEPS.publish(
             bundle=bundle.outputs["bundle"], name="shapes", registry=registry, token_file=""

@@ -140,7 +140,7 @@ def gate(
 
 def bundle(
     model: Input[Model], features: Input[Dataset], report: Input[Artifact], passed: bool,
-    name: str, version: str, licence: str, bundle: Output[Model],
+    name: str, version: str, licence: str, data_licence: str, bundle: Output[Model],
 ) -> None:  # fmt: skip
     """Make the bundle that the agent takes, of what passed the gate."""
     from pathlib import Path
@@ -151,8 +151,9 @@ def bundle(
     if not passed:
         raise UsageError(f"{name}: did not pass the gate")
     folders = Path(model.path), Path(features.path), Path(report.path)
-    made = make_bundle(*folders, Title(name, version, licence), Path(bundle.path), print)
-    bundle.metadata.update(name=name, version=version, sha256=made.files["cpu"].sha256)
+    title = Title(name, version, licence, data_licence)
+    made = make_bundle(*folders, title, Path(bundle.path), print)
+    bundle.metadata.update(name=name, version=made.version, sha256=made.files["cpu"].sha256)
 
 
 def publish(bundle: Input[Model], name: str, registry: str, token_file: str) -> str:

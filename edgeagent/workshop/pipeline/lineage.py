@@ -69,5 +69,9 @@ def read(folder: Path) -> Lineage:
 
 def write(folder: Path, lineage: Lineage, **more: object) -> None:
     """Write ``lineage`` and what is now known as well into ``folder``."""
-    text = json.dumps({**lineage, **more}, indent=1, sort_keys=True)
-    write_whole(folder / FILE, text.encode() + b"\n")
+    write_whole(folder / FILE, text(lineage, **more))
+
+
+def text(lineage: Lineage, **more: object) -> bytes:
+    """Return ``lineage`` and what is now known as well, as a file has it."""
+    return json.dumps({**lineage, **more}, indent=1, sort_keys=True).encode() + b"\n"

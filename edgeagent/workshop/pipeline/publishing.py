@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeagent.errors import DownloadError
-from edgeagent.model import load_bundle
+from edgeagent import semver
+from edgeagent.card.quality import EVALUATION
+from edgeagent.errors import DownloadError, UsageError
+from edgeagent.model import Bundle, load_bundle
 from edgeagent.workshop.pipeline import lineage
-from edgeagent.workshop.pipeline.bundling import EVALUATION
 from edgeagent.workshop.pipeline.registry import Registry, TakenError, entries
 
 TRIES = 8
@@ -41,13 +42,16 @@ def publish(folder: Path, registry: Registry) -> Mapping[str, Any]:
 
     Raises:
         BundleError: it is no whole bundle.
+        UsageError: a later version is published.
         DownloadError: the registry refuses.
     """
-    bundle = load_bundle(folder)
+    bundle = load_bundle(folder, everything=True)
+    _check_order(bundle, registry)
     known, packed = lineage.read(folder), pack(folder)
     report = (folder / EVALUATION).read_bytes()
     entry = {
-        "version": bundle.version, "pack": _digest(packed), "bytes": len(packed),
+        "version": bundle.version, "least_agent": bundle.least_agent,
+        "pack": _digest(packed), "bytes": len(packed),
         "evaluation": _digest(report), "model": known["model"], "data": known["data"],
         "code": known["code"]["sha256"],
     }  # fmt: skip
@@ -55,6 +59,17 @@ def publish(folder: Path, registry: Registry) -> Mapping[str, Any]:
         registry.put(_digest(data), data)
     _list(bundle.name, entry, registry)
     return entry
+
+
+def _check_order(bundle: Bundle, registry: Registry) -> None:
+    """Refuse a version that comes before one that is out: who takes the newest would not get it."""
+    listed = entries(registry.read_index()[0])["models"].get(bundle.name, [])
+    newest = max((str(one["version"]) for one in listed), key=semver.rank_of_any, default="")
+    if bundle.rank < semver.rank_of_any(newest):
+        raise UsageError(
+            f"{bundle.name} {bundle.version}: version {newest} is published already; give it a "
+            "version that does not come before that one"
+        )
 
 
 def _digest(data: bytes) -> str:

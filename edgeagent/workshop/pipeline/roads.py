@@ -40,8 +40,9 @@ def _trained(  # noqa: PLR0913, RUF100
 
 
 def _road(
-    source: str = "example", name: str = "shapes", version: str = "1",
-    licence: str = "not stated", registry: str = "registry", token_file: str = "",
+    source: str = "example", name: str = "shapes", version: str = "1.0.0",
+    licence: str = "not stated", data_licence: str = "not stated",
+    registry: str = "registry", token_file: str = "",
     slices: list[str] = ["class", "camera", "light"], at_most_worse: float = 0.02,  # noqa: B006
     side_px: int = 48, epochs: int = 40, width: int = 16, rate: float = 0.002, seed: int = 1,
     workers: int = 1, accelerators: int = 0, accelerator_type: str = "nvidia.com/gpu",
@@ -62,7 +63,7 @@ def _road(
     passed = STEPS.gate(report=report, at_most=at_most_worse, **where).set_caching_options(False)
     bundled = STEPS.bundle(
         model=model, features=features, report=report, passed=passed.output, name=name,
-        version=version, licence=licence,
+        version=version, licence=licence, data_licence=data_licence,
     )  # fmt: skip
     STEPS.publish(bundle=bundled.outputs["bundle"], **where).set_caching_options(False)
 

@@ -33,7 +33,7 @@ def shrink(trained: Path, features: Path, into: Path, tell: Callable[[str], None
     built = build(born.read(trained / KERAS), "model", pictures, tell)
     into.mkdir(parents=True, exist_ok=True)
     (into / TFLITE).write_bytes(built.model)
-    built.report.write(into / REPORT)
+    (into / REPORT).write_bytes(built.report.timeless())
     for line in built.report.lines():
         tell(line)
     return built.report.digest
