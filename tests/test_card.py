@@ -97,8 +97,9 @@ def test_a_bundle_for_newer_agents_is_listed_as_such(
     manifest.write_text(manifest.read_text().replace('"0.1.0"', '"77.0.0"'))
     assert cli.main(["models", "--folder", str(copy.parent)]) == 65
     assert "is for edgeagent 77.0.0 and newer" in capsys.readouterr().out
-    for words in (["show"], ["card"]):
-        assert cli.main(["models", *words, str(copy)]) == 65
+    for words in (["models", "show"], ["models", "card"], ["bench", "--runs", "1", "--model"]):
+        assert cli.main([*words, str(copy)]) == 65
+        assert "least_agent: the bundle is for edgeagent 77.0.0" in capsys.readouterr().err
 
 
 def test_an_older_bundle_is_shown_and_brought_up_to_date(

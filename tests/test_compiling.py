@@ -101,7 +101,9 @@ def test_a_compiled_bundle_runs_on_the_simulated_edge_tpu(
     report = json.loads((bundle / "report.json").read_text())
     assert (report["name"], report["rows"]) == ("kept", [1])
     assert report["edgetpu"]["mapped"] == report["edgetpu"]["total"] == 98
-    whole = load_bundle(bundle)
+    whole = load_bundle(bundle, everything=True)
+    assert bundle / "report.json" in {one.path for one in whole.contents}
+    assert "For `edgetpu`: `model_edgetpu.tflite`" in (bundle / "CARD.md").read_text()
     assert examine(whole.files["edgetpu"].path).compiled
     edgetpu.plug()
     stills = tmp_path / "stills" / "one"

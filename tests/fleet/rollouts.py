@@ -1,5 +1,6 @@
 """Steps that bring releases, settings and models to the devices, good ones and bad ones."""
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -55,7 +56,7 @@ def wrong_settings(proof: Proof) -> str:
 
 
 def model(proof: Proof) -> str:
-    """A model bundle goes out on its own; one that is not what its manifest says goes nowhere."""
+    """A bundle goes out on its own; a spoilt one, or one for newer agents, goes nowhere."""
     bundle = _bundle(proof, "good", 0)
     told = proof.plays.run("models.yml", edgeagent_model=str(bundle))
     hold(told.status == 0, f"{told.report or told.text[-500:]}")
@@ -64,7 +65,13 @@ def model(proof: Proof) -> str:
     bundle = _bundle(proof, "wrong", 1)
     proof.note(proof.pis)
     told = proof.plays.run("models.yml", edgeagent_model=str(bundle))
-    return "a bundle on all; " + held_back(proof, told, "another", "refused")
+    said = held_back(proof, told, "another", "refused")
+    bundle = _bundle(proof, "newer", 0)
+    manifest = bundle / "manifest.toml"
+    text = manifest.read_text()
+    manifest.write_text(re.sub(r'least_agent = ".*"', 'least_agent = "99.0.0"', text))
+    told = proof.plays.run("models.yml", edgeagent_model=str(bundle))
+    return f"a bundle on all; {said}; {held_back(proof, told, 'one for newer agents', 'refused')}"
 
 
 def _bundle(proof: Proof, name: str, flipped: int) -> Path:

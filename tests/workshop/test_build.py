@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgeagent.errors import BundleError, DownloadError, UsageError
+from tests.older import older
 
 from .nets import feeds, images, keras_net, run
 
@@ -75,11 +76,19 @@ def test_the_command_makes_a_bundle_that_the_agent_reads(
         cv2.imwrite(str(tmp_path / "stills" / f"{number}.png"), image)
     words = ["models", "build", str(tmp_path / "net.keras"), "--into", str(tmp_path / "bundles")]
     words += ["--calibrate", str(tmp_path / "stills"), "--labels", str(tmp_path / "labels.txt")]
+    words += ["--trained-on", "a thousand fields"]
     assert main(words) == 0
-    bundle = load_bundle(tmp_path / "bundles" / "net")
+    bundle = load_bundle(tmp_path / "bundles" / "net", everything=True)
     assert bundle.labels == ("a", "b", "c", "d")
     assert bundle.files["cpu"].input.dtype == "uint8"
-    assert (bundle.folder / "report.json").is_file()
+    assert {one.path.name for one in bundle.contents} >= {"report.json", "labels.txt", "cat.npz"}
+    told = {(one.use, one.name): one.pictures for one in bundle.data}
+    assert told == {("train", "a thousand fields"): 0, ("calibrate", "stills"): 6}
+    words[words.index("--into") + 1] = str(tmp_path / "again")
+    assert main(words) == 0
+    for path in bundle.folder.rglob("*.*"):
+        again = tmp_path / "again" / "net" / path.relative_to(bundle.folder)
+        assert path.read_bytes() == again.read_bytes(), path
     assert "weights and calculations in 8 bits" in capsys.readouterr().out
 
 
@@ -134,3 +143,21 @@ def test_the_recipes_name_the_models_that_ship() -> None:
     for name in recipes():
         bundle = load_bundle(bundles_folder() / name)
         assert read_recipe(name).model_sha256 == bundle.files["cpu"].sha256
+
+
+def test_the_recipes_say_what_the_manifests_and_cards_of_the_models_that_ship_do(
+    tmp_path: Path,
+) -> None:
+    import shutil
+
+    from edgeagent.model import bundles_folder
+    from edgeagent.workshop.recipe import read_recipe, recipes
+    from edgeagent.workshop.shipping import ship
+
+    for name in recipes():
+        there = bundles_folder() / name
+        copy = older(shutil.copytree(there, tmp_path / name))
+        told = ship(read_recipe(name), (there / "model.tflite").read_bytes(), copy)
+        assert told.endswith("the same bytes as before")
+        for file in ("manifest.toml", "CARD.md"):
+            assert (copy / file).read_text() == (there / file).read_text(), f"{name}: {file}"
