@@ -1,21 +1,20 @@
 """Makes a bundle of a .tflite file: reads it, guesses what it is, runs it, writes all that down."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from edgeagent import semver
 from edgeagent.adding.anatomy import Anatomy
-from edgeagent.adding.guess import Guess, check_outputs, guess, told
+from edgeagent.adding.completing import completed
+from edgeagent.adding.guess import Guess, guess, told
 from edgeagent.adding.labels import labels_within, read_labels
 from edgeagent.adding.pair import SUFFIX, Fallback, find_pair, match_pair
 from edgeagent.adding.placing import placed
 from edgeagent.adding.sealing import seal
-from edgeagent.adding.showing import Shown, keep, show
+from edgeagent.adding.showing import keep, show
 from edgeagent.contents import LABELS
 from edgeagent.decode import decode
 from edgeagent.decode.golden import THRESHOLD, goldens
@@ -92,7 +91,7 @@ def add(wish: Wish, into: Path, tell: Callable[[str], None]) -> Bundle:
     tell(_story(main, found))
     taken = _taken(main, wish.takes)
     shown = show(main, taken, wish.stills) if "cpu" in files else []
-    main, found = _completed(main, found, shown)
+    main, found = completed(main, found, shown)
     with placed(into, name, wish.replace) as folder:
         bundle = _filled(folder, wish, name, files | {next(iter(files)): main}, found, taken)
         keep(shown, found.roles, folder) if shown else tell(_UNSEEN)
@@ -156,41 +155,6 @@ def _taken(main: Anatomy, takes: Range | None) -> TensorSpec:
         return spec
     scale, zero_point = RANGES[takes]
     return replace(spec, scale=scale, zero_point=zero_point)
-
-
-def _completed(main: Anatomy, found: Guess, shown: Sequence[Shown]) -> tuple[Anatomy, Guess]:
-    """Return both with what could only be known when the model had run."""
-    if not shown:
-        check_outputs(main, found)
-        return main, found
-    first = shown[0].outputs
-    ports = zip(main.outputs, first, strict=True)
-    outputs = tuple(replace(p, spec=replace(p.spec, shape=o.shape)) for p, o in ports)
-    main = replace(main, outputs=outputs)
-    check_outputs(main, found)
-    if found.decoder == "classify":
-        _check_shares(main, found, shown)
-    if found.decoder == "yolo" and outputs[0].spec.scale == 0 and _in_pixels(shown):
-        found = replace(found, params=replace(found.params, coordinates="pixels"))
-    return main, found
-
-
-def _check_shares(main: Anatomy, found: Guess, shown: Sequence[Shown]) -> None:
-    place = found.roles["scores"]
-    for one in shown:
-        scores = main.outputs[place].spec.dequantise(one.outputs[place])
-        if not (np.isfinite(scores).all() and scores.min() > -0.01 and scores.max() < 1.01):
-            raise BundleError(
-                f"{main.path}: gives scores of {scores.min():.3g} to {scores.max():.3g}, not of 0 "
-                "to 1; a classifier must end in a softmax"
-            )
-
-
-def _in_pixels(shown: Sequence[Shown]) -> bool:
-    """Say whether a float YOLO gives boxes in pixels: in fractions none is far beyond 1."""
-    rows = np.concatenate([one.outputs[0] for one in shown])
-    centred = rows[..., :4] if rows.shape[1] > rows.shape[2] else rows[:, :4]
-    return bool(np.abs(centred).max() > 4)
 
 
 def _filled(
