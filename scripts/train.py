@@ -159,14 +159,15 @@ def order_of(options: argparse.Namespace) -> Order:
         options.data.resolve().stem if options.data else f"example-{options.kind}"
     )
     work = options.work or options.into / f".train-{name}"
-    data, held, licence = options.data, options.held_out, options.data_licence
+    data, held = options.data, options.held_out
+    licence, made_by = options.data_licence, ""
     if options.example:
         write = example.write_crops if options.kind == "classifier" else example.write_scenes
         write(work / "example", options.seed)
         data, held = work / "example" / "learn", work / "example" / "judge"
-        licence = FREE
+        licence, made_by = FREE, f"made by scripts/train --example, seed {options.seed}"
         print(f"pictures are in {work / 'example'}")
-    rest = options.replace, options.version, licence
+    rest = options.replace, options.version, licence, made_by
     return Order(data, work, options.into, name, held, *rest)
 
 

@@ -58,6 +58,8 @@ class Order:
     version: str = FIRST_VERSION
     data_licence: str = "not stated"
     """Of the pictures."""
+    made_by: str = ""
+    """What generated them, where they were."""
 
 
 def albums(order: Order, side_px: int) -> tuple[Album, Album]:
@@ -195,7 +197,13 @@ def _data(order: Order, front: Front, learnt: Pictures, held: Pictures) -> tuple
         ("judge", order.held or order.data, held.digests),
     )  # fmt: skip
     own = [
-        Data(use, folder.resolve().name, order.data_licence, len(digests), digest_of(digests))
+        Data(
+            use,
+            order.made_by or folder.resolve().name,
+            order.data_licence,
+            len(digests),
+            digest_of(digests),
+        )
         for use, folder, digests in parts
     ]
     return (*front.data, *own, packaged_data())
