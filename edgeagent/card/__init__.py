@@ -35,7 +35,7 @@ def card(bundle: Bundle) -> str:
 def card_fault(bundle: Bundle) -> str:
     """Return what is wrong with the bundle's card, "" where nothing is, or where it has none."""
     path = bundle.folder / CARD
-    if not path.is_file() or path.read_text() == card(bundle):
+    if not path.is_file() or path.read_bytes() == card(bundle).encode():
         return ""
     return f"{path}: is not what the manifest says; make it anew: edgeagent models card"
 

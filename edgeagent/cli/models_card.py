@@ -79,8 +79,6 @@ def make(options: argparse.Namespace) -> int:
             write_whole(bundle.folder / EVALUATION, options.evaluation.read_bytes())
         made = seal(bundle)
     except OSError as error:
-        if isinstance(error, BundleError):
-            raise
         raise UsageError(f"{bundle.folder}: cannot be written ({error.strerror})") from error
     print(f"{made.folder}: {made.name} {made.version}, {len(made.contents)} files listed, CARD.md")
     if semver.rank_of_any(made.version) == semver.UNKNOWN:
