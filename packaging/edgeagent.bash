@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/edgeagent
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_edgeagent_models_subparsers=(show card pull catalogue add build compile add-compiled eval serve compare)
+_shtab_edgeagent_models_subparsers=(pull catalogue add build compile add-compiled eval)
 _shtab_edgeagent_subparsers=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover audit bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
@@ -21,17 +21,13 @@ _shtab_edgeagent_resume_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_doctor_option_strings=(-h --help --debug --config --state --json)
 _shtab_edgeagent_watch_option_strings=(-h --help --debug --config --broker --ca --tls --username --password-file --site --device --plain --seconds)
 _shtab_edgeagent_page_option_strings=(-h --help --debug --config --state --rehearse --unwell --port)
-_shtab_edgeagent_models_show_option_strings=(-h --help --config --json)
-_shtab_edgeagent_models_card_option_strings=(-h --help --config --evaluation --version)
-_shtab_edgeagent_models_pull_option_strings=(-h --help --from --http --into --config --replace)
+_shtab_edgeagent_models_pull_option_strings=(-h --help --from --registry --version --token-file --http --into --config --replace)
 _shtab_edgeagent_models_catalogue_option_strings=(-h --help)
-_shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --version --licence --origin --trained-on --data-licence --into --config --replace)
-_shtab_edgeagent_models_build_option_strings=(-h --help --recipe --package --calibrate --size --outputs --takes --labels --name --task --version --licence --origin --trained-on --data-licence --keep --into --config --replace)
+_shtab_edgeagent_models_add_option_strings=(-h --help --edgetpu --labels --name --task --takes --fallback --still --licence --origin --into --config --replace)
+_shtab_edgeagent_models_build_option_strings=(-h --help --recipe --package --calibrate --size --outputs --takes --labels --name --task --licence --origin --keep --into --config --replace)
 _shtab_edgeagent_models_compile_option_strings=(-h --help --into --config --replace --compiler --limit)
 _shtab_edgeagent_models_add_compiled_option_strings=(-h --help --into --config --replace --log)
 _shtab_edgeagent_models_eval_option_strings=(-h --help --csv --label --identity --every --known-only --slice --device --float --library --config --against --max-worse --report --json --plot)
-_shtab_edgeagent_models_serve_option_strings=(-h --help --float --host --port --body-mb --config --yaml --image --storage)
-_shtab_edgeagent_models_compare_option_strings=(-h --help --server --plain-http --as --send --frames --every --device --least --config --json)
 _shtab_edgeagent_models_option_strings=(-h --help --debug --folder --json)
 _shtab_edgeagent_tpu_option_strings=(-h --help --debug --library --open --json --udev-rules)
 _shtab_edgeagent_recover_option_strings=(-h --help --debug --steps --request --outcomes --check)
@@ -47,9 +43,7 @@ _shtab_edgeagent_models_add___fallback_choices=(cpu none)
 _shtab_edgeagent_models_build___takes_choices=(0..1 -1..1 0..255)
 _shtab_edgeagent_models_build___task_choices=(classify detect embed)
 _shtab_edgeagent_models_eval___device_choices=(cpu usb usb:0 usb:1 pci pci:0 pci:1)
-_shtab_edgeagent_models_compare___send_choices=(image picture)
-_shtab_edgeagent_models_compare___device_choices=(cpu usb usb:0 usb:1 pci pci:0 pci:1)
-_shtab_edgeagent_models_pos_0_choices=(show card pull catalogue add build compile add-compiled eval serve compare)
+_shtab_edgeagent_models_pos_0_choices=(pull catalogue add build compile add-compiled eval)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
 _shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover audit bench)
 
@@ -105,11 +99,6 @@ _shtab_edgeagent_page___help_nargs=0
 _shtab_edgeagent_page___debug_nargs=0
 _shtab_edgeagent_page___rehearse_nargs=0
 _shtab_edgeagent_page___unwell_nargs=0
-_shtab_edgeagent_models_show__h_nargs=0
-_shtab_edgeagent_models_show___help_nargs=0
-_shtab_edgeagent_models_show___json_nargs=0
-_shtab_edgeagent_models_card__h_nargs=0
-_shtab_edgeagent_models_card___help_nargs=0
 _shtab_edgeagent_models_pull__h_nargs=0
 _shtab_edgeagent_models_pull___help_nargs=0
 _shtab_edgeagent_models_pull___http_nargs=0
@@ -133,14 +122,6 @@ _shtab_edgeagent_models_eval___help_nargs=0
 _shtab_edgeagent_models_eval___identity_nargs=0
 _shtab_edgeagent_models_eval___known_only_nargs=0
 _shtab_edgeagent_models_eval___json_nargs=0
-_shtab_edgeagent_models_serve_pos_0_nargs=+
-_shtab_edgeagent_models_serve__h_nargs=0
-_shtab_edgeagent_models_serve___help_nargs=0
-_shtab_edgeagent_models_serve___yaml_nargs=0
-_shtab_edgeagent_models_compare__h_nargs=0
-_shtab_edgeagent_models_compare___help_nargs=0
-_shtab_edgeagent_models_compare___plain_http_nargs=0
-_shtab_edgeagent_models_compare___json_nargs=0
 _shtab_edgeagent_models_pos_0_nargs=A...
 _shtab_edgeagent_models__h_nargs=0
 _shtab_edgeagent_models___help_nargs=0

@@ -188,7 +188,7 @@ def test_a_model_is_pulled_from_a_folder(catalogue: Catalogue, into: Path, tmp_p
 
 def test_a_folder_with_another_file_is_refused(tmp_path: Path, into: Path) -> None:
     catalogue = described(tmp_path, cpu="0" * 64)
-    with pytest.raises(DownloadError, match=r"the catalogue says 0{64}; it is another file"):
+    with pytest.raises(DownloadError, match=r"listed is 0{64}; it is another file"):
         pull("squares", catalogue, origin(SQUARES), into, print)
     assert not (into / "squares").exists()
     assert (SQUARES / "model.tflite").exists()

@@ -218,8 +218,8 @@ def test_another_length_is_another_file(
 ) -> None:
     server = serve(lambda handler, _: handler.give(BODY, length=length))
     assert refusal(server, into) == (
-        f"URL: has {length:,} bytes, the catalogue says 307,200; it is another file: try another "
-        "mirror"
+        f"URL: has {length:,} bytes, 307,200 are listed; it is another file: "
+        "try another mirror, --from"
     )
     assert len(server.asked) == 1
 
@@ -229,6 +229,16 @@ def test_a_length_that_is_a_lie_is_found_by_the_digest(
 ) -> None:
     server = serve(lambda handler, _: handler.give(BODY[:-1] + b"xyz", length=len(BODY)))
     assert "has the sha256" in refusal(server, into)
+    assert kept(into) == -1
+
+
+def test_a_length_beyond_all_measure_is_not_begun(
+    serve: Callable[[Act], Server], into: Path
+) -> None:
+    server = serve(lambda handler, _: handler.give(BODY, length=1 << 40))
+    told = r"has 1,099,511,627,776 bytes, more than the 268,435,456 that are taken: try"
+    with pytest.raises(DownloadError, match=told):
+        fetcher().fetch(server.address(), UNSIZED, into)
     assert kept(into) == -1
 
 
@@ -250,7 +260,7 @@ def test_a_wrong_file_is_thrown_away(
     server = serve(lambda handler, _: handler.give(bytes(len(BODY))))
     told = refusal(server, into, file)
     assert told.startswith("URL: has the sha256 ")
-    assert f"the catalogue says {FILE.sha256}; it is another file, and was thrown away" in told
+    assert f"listed is {FILE.sha256}; it is another file, and was thrown away" in told
     assert kept(into) == -1
 
 

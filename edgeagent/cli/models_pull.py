@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgeagent.cli.models_add import add_place, advice, place
+from edgeagent.credentials import read_secret
+from edgeagent.errors import UsageError
 from edgeagent.model import bundles_folder, list_bundles
 
 _WIDTH = 24
@@ -15,13 +17,20 @@ _EVERY_S = 0.1
 
 def add_arguments(ways: Any) -> None:  # noqa: ANN401
     """Say what they take."""
-    text = "fetch a model of the catalogue, verify it, and make a bundle of it"
+    text = "fetch a model of the catalogue, or of a registry of your own, and verify it"
     parser: argparse.ArgumentParser = ways.add_parser("pull", help=text, description=text)
-    parser.add_argument("name", nargs="?", help="of the model; without one: the catalogue")
-    parser.add_argument(
+    parser.add_argument("name", nargs="?", help="of the model; without one: which there are")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--from", dest="base", metavar="MIRROR",
         help="https://HOST/FOLDER or a folder here, instead of Coral's own repository",
     )  # fmt: skip
+    where.add_argument(
+        "--registry", metavar="WHERE",
+        help="what the pipeline published: a folder, or https://HOST/PATH",
+    )  # fmt: skip
+    parser.add_argument("--version", default="", help="of a registry's; default: its newest")
+    parser.add_argument("--token-file", default="", metavar="FILE", help="what a registry asks for")
     parser.add_argument("--http", action="store_true", help="allow a mirror without encryption")
     add_place(parser)
     parser.set_defaults(go=run)
@@ -31,6 +40,10 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
 
 def run(options: argparse.Namespace) -> int:
     """Pull the model named, and say how it is used."""
+    if options.registry:
+        return from_registry(options)
+    if options.version or options.token_file:
+        raise UsageError("--version and --token-file are for a --registry")
     if not options.name:
         return list_all(options)
     from edgeagent.pulling import Origin, pull
@@ -38,11 +51,32 @@ def run(options: argparse.Namespace) -> int:
     from edgeagent.pulling.download import Fetcher
 
     catalogue = read_catalogue()
-    progress = Bar() if sys.stderr.isatty() else Lines()
-    origin = Origin(options.base or catalogue.base, Fetcher(progress, options.http))
+    origin = Origin(options.base or catalogue.base, Fetcher(_progress(), options.http))
     bundle = pull(options.name, catalogue, origin, place(options), print, options.replace)
     print(advice(bundle))
     return 0
+
+
+def from_registry(options: argparse.Namespace) -> int:
+    """Pull what was published there; without a name, say what is."""
+    from edgeagent.pulling import Origin
+    from edgeagent.pulling.download import Fetcher
+    from edgeagent.pulling.published import CURE, pull_published, read_index
+
+    token = read_secret(options.token_file)
+    fetcher = Fetcher(_progress(), options.http, token=token, cure=CURE)
+    origin = Origin(options.registry, fetcher)
+    if not options.name:
+        for name, entries in read_index(origin).models.items():
+            print(f"{name}  {', '.join(one.version for one in entries)}")
+        return 0
+    into = place(options)
+    print(advice(pull_published(options.name, options.version, origin, into, options.replace)))
+    return 0
+
+
+def _progress() -> "Bar | Lines":
+    return Bar() if sys.stderr.isatty() else Lines()
 
 
 def list_all(_: argparse.Namespace) -> int:

@@ -2,68 +2,18 @@
 
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from edgeagent.adding import FIRST_VERSION, Wish, add
 from edgeagent.adding.placing import placed
-from edgeagent.errors import BundleError, DownloadError, UsageError
+from edgeagent.errors import BundleError, UsageError
 from edgeagent.model import Bundle, bundles_folder, list_bundles, load_bundle
-from edgeagent.pulling.catalogue import Catalogue, Entry, RemoteFile
-from edgeagent.pulling.download import Fetcher
-from edgeagent.pulling.verify import fault_of
+from edgeagent.pulling.catalogue import Catalogue, Entry
+from edgeagent.pulling.origin import WAITING, Origin, clear
+
+__all__ = ["WAITING", "Origin", "pull"]
 
 Tell = Callable[[str], None]
-
-WAITING = ".pulling"
-"""Folder beside the bundles where files stand until all of a model are there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the files are: an address that ends in a slash, or a folder here."""
-
-    base: str
-    fetcher: Fetcher
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder, where it is one."""
-        return None if "://" in self.base else Path(self.base)
-
-    def check(self) -> None:
-        """Refuse an address that is not to be asked.
-
-        Raises:
-            UsageError: it is not https, nor http to this host or by leave.
-        """
-        if self.folder is None:
-            self.fetcher.check(self.base)
-
-    def get(self, file: RemoteFile, waiting: Path) -> Path:
-        """Return where the verified ``file`` is now.
-
-        Raises:
-            DownloadError: it cannot be had, or is not what the catalogue says.
-        """
-        if self.folder is not None:
-            return _local(self.folder, file)
-        here = waiting / file.name
-        _prepare(waiting)
-        if not here.is_file() or fault_of(here, file):
-            self.fetcher.fetch(self.base.rstrip("/") + "/" + file.path, file, here)
-        return here
-
-
-def _local(folder: Path, file: RemoteFile) -> Path:
-    places = [folder / file.path, folder / file.name]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise DownloadError(f"{folder}: has no {file.name} in it; name the folder that has")
-    if fault := fault_of(found, file):
-        raise DownloadError(f"{found}: {fault}; it is another file")
-    return found
 
 
 def pull(
@@ -97,22 +47,8 @@ def pull(
     waiting = into / WAITING / name
     paths = {use: origin.get(file, waiting) for use, file in entry.files.items()}
     bundle = add(_wish(name, entry, catalogue, paths), into, tell)
-    _clear(waiting)
+    clear(waiting)
     return bundle
-
-
-def _prepare(waiting: Path) -> None:
-    try:
-        waiting.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{waiting}: {error.strerror}; name a folder for --into") from error
-
-
-def _clear(waiting: Path) -> None:
-    shutil.rmtree(waiting, ignore_errors=True)
-    # Other pulls may wait there.
-    with suppress(OSError):
-        waiting.parent.rmdir()
 
 
 def _wish(name: str, entry: Entry, catalogue: Catalogue, paths: dict[str, Path]) -> Wish:

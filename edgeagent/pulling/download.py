@@ -11,18 +11,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email.message import Message
+from copy import copy
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from edgeagent import __version__
+from edgeagent.credentials import NO_SECRET, Secret
 from edgeagent.errors import DownloadError, UsageError
 from edgeagent.pulling.catalogue import RemoteFile
+from edgeagent.pulling.redirects import Redirects
 from edgeagent.pulling.verify import fault_of
 
 MOST_BYTES = 1 << 28
-"""Most that is taken of a file whose size is not known."""
+"""Most that is taken of a file, whatever is said of its size."""
 
 _CHUNK_BYTES = 65536
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -51,6 +54,8 @@ class Fetcher:
         patience_s: float = 20.0,
         pause_s: float = 1.0,
         tries: int = 5,
+        token: Secret = NO_SECRET,
+        cure: str = "try another mirror, --from",
     ) -> None:
         """Keep how patient to be.
 
@@ -60,13 +65,18 @@ class Fetcher:
             patience_s: a server silent for so long is hung up on.
             pause_s: wait before another try, doubled each time.
             tries: how often a download may be taken up again before it is given up.
+            token: said after ``Bearer`` to the host that is asked, and to none that it leads to.
+            cure: what to do where a server has something else, or nothing.
         """
         self._progress = progress
         self._plain_http = plain_http
         self._patience_s = patience_s
         self._pause_s = pause_s
         self._tries = tries
-        self._opener = urllib.request.build_opener(_Redirects(self.check))
+        self._token = token
+        self._cure = cure
+        self._most_bytes = MOST_BYTES
+        self._opener = urllib.request.build_opener(Redirects(self.check))
 
     def check(self, url: str) -> None:
         """Refuse an address that is not to be asked.
@@ -104,11 +114,27 @@ class Fetcher:
             if fault:
                 part.unlink()
                 raise DownloadError(
-                    f"{url}: {fault}; it is another file, and was thrown away: try another mirror"
+                    f"{url}: {fault}; it is another file, and was thrown away: {self._cure}"
                 )
             part.replace(into)
 
-    def _fill(self, url: str, file: RemoteFile, begun: IO[bytes]) -> None:
+    def read(self, url: str, most_bytes: int) -> bytes:
+        """Return all that is at ``url``, of which no digest is known.
+
+        Raises:
+            UsageError: the address is not to be asked.
+            DownloadError: it did not come whole, or is larger.
+        """
+        self.check(url)
+        small = copy(self)
+        small._most_bytes = most_bytes
+        # Its end is where it is written, as in a .part.
+        with TemporaryFile("a+b", buffering=0) as begun:
+            small._fill(url, RemoteFile(url.rpartition("/")[2], ""), begun, keeps=False)
+            begun.seek(0)
+            return begun.read()
+
+    def _fill(self, url: str, file: RemoteFile, begun: IO[bytes], keeps: bool = True) -> None:
         failed, why = 0, ""
         while failed < self._tries:
             had_bytes = begun.seek(0, os.SEEK_END)
@@ -119,10 +145,9 @@ class Fetcher:
             kept_bytes = begun.seek(0, os.SEEK_END)
             failed = 0 if kept_bytes - had_bytes >= _CHUNK_BYTES else failed + 1
             time.sleep(self._pause_s * 2**failed)
-        raise DownloadError(
-            f"{url}: {why}, {failed} times; {kept_bytes:,} bytes are kept: run it again and "
-            "it goes on from there"
-        )
+        again = f"{kept_bytes:,} bytes are kept: run it again and it goes on from there"
+        cure = again if keeps and kept_bytes else f"run it again later; {self._cure}"
+        raise DownloadError(f"{url}: {why}, {failed} times; {cure}")
 
     def _once(self, url: str, file: RemoteFile, begun: IO[bytes]) -> None:
         have_bytes = begun.seek(0, os.SEEK_END)
@@ -132,11 +157,13 @@ class Fetcher:
         if have_bytes:
             headers["Range"] = f"bytes={have_bytes}-"
         request = urllib.request.Request(url, headers=headers)  # noqa: S310
+        if token := self._token.reveal():
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
         try:
             with self._opener.open(request, timeout=self._patience_s) as response:
                 self._receive(response, file, begun, url)
         except urllib.error.HTTPError as error:
-            _refused(error, url, begun)
+            _refused(error, url, begun, self._cure)
         except (OSError, http.client.HTTPException) as error:
             _failed(error, url, self._patience_s)
 
@@ -144,18 +171,21 @@ class Fetcher:
         have_bytes, whole_bytes = _position(response, begun)
         if file.size_bytes and whole_bytes not in (0, file.size_bytes):
             raise DownloadError(
-                f"{url}: has {whole_bytes:,} bytes, the catalogue says {file.size_bytes:,}; it is "
-                "another file: try another mirror"
+                f"{url}: has {whole_bytes:,} bytes, {file.size_bytes:,} are listed; it is "
+                f"another file: {self._cure}"
             )
         whole_bytes = whole_bytes or file.size_bytes
-        most_bytes = whole_bytes or MOST_BYTES
+        most_bytes = min(whole_bytes or self._most_bytes, self._most_bytes)
+        if whole_bytes > most_bytes:
+            raise DownloadError(
+                f"{url}: has {whole_bytes:,} bytes, more than the {most_bytes:,} that are taken: "
+                f"{self._cure}"
+            )
         while chunk := response.read1(_CHUNK_BYTES):
             have_bytes += len(chunk)
             if have_bytes > most_bytes:
                 begun.truncate(0)
-                raise DownloadError(
-                    f"{url}: goes on after {most_bytes:,} bytes; try another mirror"
-                )
+                raise DownloadError(f"{url}: goes on after {most_bytes:,} bytes; {self._cure}")
             begun.write(chunk)
             self._progress(file.name, have_bytes, whole_bytes)
         if have_bytes < whole_bytes:
@@ -176,16 +206,14 @@ def _position(response: Any, begun: IO[bytes]) -> tuple[int, int]:  # noqa: ANN4
     return 0, int(length) if length.isdecimal() else 0
 
 
-def _refused(error: urllib.error.HTTPError, url: str, begun: IO[bytes]) -> None:
+def _refused(error: urllib.error.HTTPError, url: str, begun: IO[bytes], cure: str) -> None:
     with error:
         if error.code == 416:
             begun.truncate(0)
             raise _CutError("has no more than what was here")
         if error.code in _PASSING:
             raise _CutError(f"answered {error.code} {error.reason}")
-        raise DownloadError(
-            f"{url}: answered {error.code} {error.reason}; try another mirror, --from"
-        ) from error
+        raise DownloadError(f"{url}: answered {error.code} {error.reason}; {cure}") from error
 
 
 def _failed(error: Exception, url: str, patience_s: float) -> None:
@@ -199,24 +227,6 @@ def _failed(error: Exception, url: str, patience_s: float) -> None:
     if isinstance(reason, TimeoutError):
         raise _CutError(f"was silent for {patience_s:g} s") from error
     raise _CutError(f"failed ({reason or type(reason).__name__})") from error
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows only to where might have been asked in the first place."""
-
-    def __init__(self, check: Callable[[str], None]) -> None:
-        self._check = check
-
-    def redirect_request(  # noqa: PLR0913, RUF100
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message,
-        newurl: str,
-    ) -> urllib.request.Request | None:  # fmt: skip
-        try:
-            self._check(newurl)
-        except UsageError as error:
-            fp.close()
-            raise DownloadError(f"{req.full_url}: leads to {error}") from error
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -23,8 +23,7 @@ from urllib.parse import urlsplit
 from edgeagent.atomic import write_whole
 from edgeagent.credentials import Secret, read_secret
 from edgeagent.errors import DownloadError, UsageError
-
-INDEX = "index.json"
+from edgeagent.pulling.published import INDEX, PACKS, SCHEMA
 
 PATIENCE_S = 30.0
 MOST_BYTES = 1 << 28
@@ -103,7 +102,7 @@ class Folder:
 
     def get(self, digest: str) -> bytes:
         """See `Registry.get`."""
-        path = self.root / "sha256" / digest
+        path = self.root / PACKS / digest
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -112,7 +111,7 @@ class Folder:
 
     def put(self, digest: str, data: bytes) -> None:
         """See `Registry.put`."""
-        path = self.root / "sha256" / digest
+        path = self.root / PACKS / digest
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.is_file():
@@ -166,7 +165,7 @@ class Server:
 
     def get(self, digest: str) -> bytes:
         """See `Registry.get`."""
-        url = f"{self.base}/sha256/{digest}"
+        url = f"{self.base}/{PACKS}/{digest}"
         status, data, _ = self._ask("GET", url)
         if status != 200:
             raise DownloadError(f"{url}: answered {status}")
@@ -174,7 +173,7 @@ class Server:
 
     def put(self, digest: str, data: bytes) -> None:
         """See `Registry.put`."""
-        url = f"{self.base}/sha256/{digest}"
+        url = f"{self.base}/{PACKS}/{digest}"
         if self._ask("HEAD", url)[0] == 200:
             return
         status, _, _ = self._ask("PUT", url, data)
@@ -242,6 +241,3 @@ def entries(index: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise DownloadError(f"{INDEX}: is no index of a registry ({error!r})") from error
     return told
-
-
-SCHEMA = "edgeagent.registry/1"
