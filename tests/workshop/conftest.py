@@ -11,15 +11,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(tmp_path_factory.mktemp("made"))
 
 
+NEEDS = {
+    "": ("tensorflow", "TensorFlow"),
+    "test_pipeline_runs.py": ("kfp", "kfp"),
+    "test_notebook.py": ("nbclient", "Jupyter"),
+}
+"""By a file's name ("": each) what it wants, and what that is called."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if importlib.util.find_spec("tensorflow") is None:
-        for item in items:
-            if "tests/workshop/" in str(item.path):
-                item.add_marker(pytest.mark.skip(reason="needs TensorFlow: scripts/test workshop"))
-    if importlib.util.find_spec("kfp") is None:
-        for item in items:
-            if item.path.name == "test_pipeline_runs.py":
-                item.add_marker(pytest.mark.skip(reason="needs kfp: scripts/test workshop"))
+    for name, (package, called) in NEEDS.items():
+        if importlib.util.find_spec(package) is None:
+            mark = pytest.mark.skip(reason=f"needs {called}: scripts/test workshop")
+            for item in items:
+                if "tests/workshop/" in str(item.path) and name in ("", item.path.name):
+                    item.add_marker(mark)
 
 
 def pytest_configure(config: pytest.Config) -> None:
