@@ -36,7 +36,7 @@ _shtab_edgeagent_models_commands() {
   local _commands=(
     add:'make a bundle of a .tflite file; what it is, is found out'
     add-compiled:'add a file to a bundle that was compiled elsewhere, with its compiler'"'"'s log'
-    build:'make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js'
+    build:'make a bundle of a Keras model, a SavedModel, a frozen graph, a float .tflite or TF.js'"'"'s'
     catalogue:'list what can be pulled'
     compile:'compile a bundle'"'"'s model for the Edge TPU and add the file to the bundle'
     eval:'measure a model on pictures of which it is known what is in them'
@@ -199,7 +199,7 @@ _shtab_edgeagent_models_build_options=(
   "--package[the recipe\'s, fetched before]:FILE:"
   "--calibrate[pictures of what it will see\; default\: ten stills that scikit-image and scikit-learn ship]:FOLDER:"
   "--size[of its input, where the model leaves it open]:N|WxH:"
-  "--outputs[nodes to end at]:A,B:"
+  "--outputs[nodes, or tensors of a .tflite, to end at]:A,B:"
   "--takes[what a black and a white sample are to the model]:takes:(0..1 -1..1 0..255)"
   "--labels[one a line]:FILE:"
   "--name[of the bundle\; default\: the model\'s]:name:"
@@ -210,7 +210,7 @@ _shtab_edgeagent_models_build_options=(
   "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
   "--config[settings file]:config:"
   "--replace[in the place of one of this name]"
-  ":.keras, .h5, .pb, .json, .tgz or a SavedModel\'s folder\; not with --recipe:"
+  ":.keras, .h5, .pb, .tflite, .json, .tgz or a SavedModel\'s folder\; not with --recipe:"
 )
 
 # guard to ensure default positional specs are added only once per session

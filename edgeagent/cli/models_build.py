@@ -15,11 +15,13 @@ BLACK_WHITE = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
 
 def add_arguments(ways: Any) -> None:  # noqa: ANN401
     """Say what it takes."""
-    text = "make a bundle of a Keras model, a SavedModel, a frozen graph or one of TensorFlow.js"
+    text = (
+        "make a bundle of a Keras model, a SavedModel, a frozen graph, a float .tflite or TF.js's"
+    )
     parser: argparse.ArgumentParser = ways.add_parser("build", help=text, description=text)
     parser.add_argument(
         "source", nargs="?", type=Path, metavar="MODEL",
-        help=".keras, .h5, .pb, .json, .tgz or a SavedModel's folder; not with --recipe",
+        help=".keras, .h5, .pb, .tflite, .json, .tgz or a SavedModel's folder; not with --recipe",
     )  # fmt: skip
     parser.add_argument(
         "--recipe", metavar="NAME", help="make a model that ships anew, to the same bytes"
@@ -33,7 +35,9 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
     parser.add_argument(
         "--size", metavar="N|WxH", help="of its input, where the model leaves it open"
     )
-    parser.add_argument("--outputs", default="", metavar="A,B", help="nodes to end at")
+    parser.add_argument(
+        "--outputs", default="", metavar="A,B", help="nodes, or tensors of a .tflite, to end at"
+    )
     parser.add_argument(
         "--takes", choices=tuple(BLACK_WHITE), default="0..255",
         help="what a black and a white sample are to the model",

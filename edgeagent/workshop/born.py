@@ -1,4 +1,4 @@
-"""Models as they are born: Keras, SavedModel, frozen graph, TensorFlow.js; each becomes a graph."""
+"""Models as they are born: Keras, SavedModel, frozen graph, TensorFlow.js, float .tflite."""
 
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from edgeagent.errors import ModelError, UsageError
+from edgeagent.errors import BundleError, ModelError, UsageError
 from edgeagent.workshop.graph import (
     Graph,
     by_name,
@@ -21,6 +21,7 @@ from edgeagent.workshop.graph import (
     source,
     uses,
 )
+from edgeagent.workshop.lite import cut, hold, read_lite
 from edgeagent.workshop.tfjs import read_tfjs
 
 CHANNELS = 3
@@ -47,21 +48,24 @@ def read(path: Path, side_px: tuple[int, int] | None = None, outputs: Sequence[s
     """Read whatever ``path`` is.
 
     Args:
-        path: ``.keras``, ``.h5``, a SavedModel's folder, ``.pb``, or TF.js's ``model.json`` or a
-            ``.tgz`` that holds one.
+        path: ``.keras``, ``.h5``, a SavedModel's folder, ``.pb``, a float ``.tflite``, or TF.js's
+            ``model.json`` or a ``.tgz`` that holds one.
         side_px: width and height of the input, where the model leaves them open.
         outputs: nodes to end at; () takes the model's own.
 
     Raises:
         UsageError: it is none of these, or something is missing.
+        BundleError: a .tflite is damaged.
         ModelError: it cannot be read, or is no model of pictures.
     """
     if not path.exists():
-        raise UsageError(f"{path}: no such file; give a .keras, .pb, .json, .tgz or a SavedModel")
+        raise UsageError(
+            f"{path}: no such file; give a .keras, .pb, .tflite, .json, .tgz or a SavedModel"
+        )
     way = _way(path)
     try:
         return way(path, side_px, outputs)
-    except (UsageError, ModelError):
+    except (UsageError, BundleError, ModelError):
         raise
     except Exception as error:
         first = str(error).strip().splitlines()[:1]
@@ -84,12 +88,8 @@ def _way(path: Path) -> _Way:
         ".pb": _from_frozen,
         ".json": _from_tfjs,
         ".tgz": _from_tfjs,
+        ".tflite": _from_lite,
     }
-    if path.suffix == ".tflite":
-        raise UsageError(
-            f"{path}: is a .tflite already: edgeagent models add makes a bundle of it; to "
-            "quantise, give what it was made from"
-        )
     if path.suffix not in ways:
         raise UsageError(f"{path}: not one of {', '.join(sorted(ways))} or a SavedModel's folder")
     return ways[path.suffix]
@@ -192,6 +192,20 @@ def _packed(path: Path) -> tuple[bytes, bytes]:
         files = [archive.extractfile(name) for name in (names[0], *parts)]
         topology, *weights = [file.read() for file in files if file is not None]
     return topology, b"".join(weights)
+
+
+def _from_lite(path: Path, side_px: tuple[int, int] | None, outputs: Sequence[str]) -> Born:
+    lite = read_lite(path)
+    shape = _shape(lite.shape, None)
+    if side_px not in (None, (shape[2], shape[1])):
+        raise UsageError(
+            f"{path}: takes {shape[2]}x{shape[1]}, which cannot be changed in a .tflite: leave "
+            "--size out, or give what it was made from"
+        )
+    hold(lite)
+    born = _frozen("float .tflite", cut(lite, outputs) if outputs else lite, shape)
+    born.nodes_before = 0
+    return born
 
 
 def _with_fixed_shape(

@@ -82,7 +82,7 @@ def build(
     with saved(born.graph, born.taken, born.given, born.shape) as folder:
         for mode in modes:
             tell(f"converting: {MODES[mode]}")
-            model = to_tflite(folder, mode, feeds)
+            model = to_tflite(folder, mode, feeds, repairs.append)
             rows.append(_tflite_row(f".tflite, {MODES[mode]}", model, list(born.given), judged))
     return Built(model, _report(name, born, model, rows, repairs, len(feeds)))
 

@@ -65,8 +65,13 @@ def uses(graph: Graph) -> Mapping[str, list[Node]]:
 
 
 def in_order(graph: Graph) -> list[Node]:
-    """Return the nodes so that each comes after all that it takes."""
+    """Return the nodes so that each comes after all that it takes.
+
+    Raises:
+        ModelError: they go round in a circle.
+    """
     nodes, done, order = by_name(graph), set(), list[Node]()
+    edges = sum(len(node.input) for node in graph.node)
     for name in nodes:
         waiting = [name]
         while waiting:
@@ -74,6 +79,9 @@ def in_order(graph: Graph) -> list[Node]:
             missing = [one for one in sources(nodes[top]) if one not in done]
             if missing and top not in done:
                 waiting += missing
+                # Without a circle no edge is waited for twice.
+                if len(waiting) > edges + 1:
+                    raise ModelError(f"the graph goes round in a circle at {top}")
                 continue
             waiting.pop()
             if top not in done:

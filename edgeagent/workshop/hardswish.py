@@ -37,8 +37,8 @@ class HardSwish:
 
     @property
     def name(self) -> str:
-        """Its scope, with a slash at the end."""
-        return str(self.product.name).rpartition("/")[0] + "/"
+        """Its scope, with a slash at the end; where it has none, its last node's name."""
+        return (str(self.product.name).rpartition("/")[0] or str(self.product.name)) + "/"
 
 
 def find_hard_swishes(graph: Graph) -> Iterator[HardSwish]:
@@ -99,7 +99,7 @@ def _is_alone(swish: HardSwish, nodes: Mapping[str, Node], used: Mapping[str, li
 def _split(graph: Graph, swish: HardSwish, nodes: Mapping[str, Node]) -> None:
     sixth = float(constant(graph, _constants(swish.sixth, nodes)[0]))
     three = float(constant(graph, _constants(swish.plus, nodes)[0]))
-    bias, prefix = nodes[swish.x], swish.name
+    bias, prefix = nodes[swish.x], _prefix(graph, swish)
     conv = nodes[sources(bias)[0]]
     weights, biases = sources(conv)[1], sources(bias)[1]
     kernel, offsets = constant(graph, weights), constant(graph, biases)
@@ -111,6 +111,12 @@ def _split(graph: Graph, swish: HardSwish, nodes: Mapping[str, Node]) -> None:
     set_constant(graph, weights, (kernel * sixth).astype(np.float32))
     set_constant(graph, biases, (offsets * sixth).astype(np.float32))
     replace_input(swish.product, swish.sixth.name, swish.x)
+
+
+def _prefix(graph: Graph, swish: HardSwish) -> str:
+    """Return a scope for new nodes in which no other hard-swish has put its own."""
+    taken = any(node.name == f"{swish.name}gate_conv" for node in graph.node)
+    return f"{swish.product.name}/" if taken else swish.name
 
 
 def _twin(graph: Graph, node: Node, name: str, takes: str | None) -> Node:

@@ -97,6 +97,29 @@ def swish_graph(spread: float = 30.0) -> Graph:
     return graph
 
 
+def with_a_layer_of_bias(bias: float) -> Graph:
+    """Return the graph with one more layer, whose ReLU gives nothing if ``bias`` is low."""
+    import tensorflow as tf
+
+    from edgeagent.workshop.graph import add_constant, add_node
+
+    draw, graph = np.random.default_rng(1), swish_graph(1)
+    layers = ("dead", GIVEN, (4, 5), bias), ("end", "dead/relu", (5, 3), 1.0)
+    for name, taken, width, shift in layers:
+        weights = draw.normal(0, 0.1, (1, 1, *width)).astype(np.float32)
+        add_constant(graph, f"{name}/w", weights)
+        add_constant(graph, f"{name}/b", np.full(width[1], shift, np.float32))
+        add_node(
+            graph, "Conv2D", f"{name}/conv", [taken, f"{name}/w"], T=tf.float32, padding=b"SAME",
+            strides=[1, 1, 1, 1], dilations=[1, 1, 1, 1], data_format=b"NHWC",
+        )  # fmt: skip
+        added = [f"{name}/conv", f"{name}/b"]
+        add_node(graph, "BiasAdd", f"{name}/added", added, T=tf.float32, data_format=b"NHWC")
+        if name == "dead":
+            add_node(graph, "Relu", "dead/relu", ["dead/added"], T=tf.float32)
+    return graph
+
+
 TAKEN, GIVEN, WIDE = "image", "net/head/added", "net/wide/swish/mul_1"
 
 

@@ -75,11 +75,6 @@ def wrong_kind(folder: Path) -> Path:
     return folder / "net.onnx"
 
 
-def lite(folder: Path) -> Path:
-    (folder / "net.tflite").write_bytes(b"")
-    return folder / "net.tflite"
-
-
 def no_pictures(folder: Path) -> Path:
     import tensorflow as tf
 
@@ -102,7 +97,6 @@ def any_size(folder: Path) -> Path:
         (lambda folder: folder / "nothing.keras", UsageError, "no such file"),
         (lambda folder: folder, UsageError, "neither saved_model.pb nor model.json"),
         (wrong_kind, UsageError, "not one of .h5, .json"),
-        (lite, UsageError, "edgeagent models add makes a bundle of it"),
         (garbage, ModelError, "cannot be read"),
         (lost_weights, ModelError, "the weights end within"),
         (no_pictures, ModelError, "not pictures"),
