@@ -3,7 +3,7 @@
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from edgeagent.errors import ModelError
 from edgeagent.workshop.graph import Floats, Graph, callable_of
+from edgeagent.workshop.narrow import narrow, quantised_wider
 
 Mode = Literal["float", "dynamic", "fp16", "int8"]
 
@@ -50,17 +51,28 @@ def saved(
         yield folder
 
 
-def to_tflite(folder: str, mode: Mode, feeds: Sequence[Floats] = ()) -> bytes:
+def to_tflite(
+    folder: str,
+    mode: Mode,
+    feeds: Sequence[Floats] = (),
+    note: Callable[[str], None] = print,
+) -> bytes:
     """Return the file of a SavedModel.
 
     Args:
         folder: where it is.
         mode: see `MODES`; ``int8`` takes and gives bytes.
         feeds: for ``int8``: inputs that show the ranges.
+        note: hears of layers that had to be given other ranges than those seen.
 
     Raises:
         ModelError: an operator has no quantised form, or the converter gave up.
     """
+    model = _converted(_converter(folder, mode, feeds))
+    return _widened(folder, feeds, note) if mode == "int8" and narrow(model) else model
+
+
+def _converter(folder: str, mode: Mode, feeds: Sequence[Floats]) -> Any:  # noqa: ANN401
     converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
     if mode != "float":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -72,7 +84,26 @@ def to_tflite(folder: str, mode: Mode, feeds: Sequence[Floats] = ()) -> bytes:
         converter.representative_dataset = lambda: ([feed] for feed in feeds)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.uint8
-    return _converted(converter)
+    return converter
+
+
+def _widened(folder: str, feeds: Sequence[Floats], note: Callable[[str], None]) -> bytes:
+    """Quantise once more, with room in the layers that are next to nothing in all pictures."""
+    converter = _converter(folder, "int8", feeds)
+    # As the converter's own guide to selective quantisation does it.
+    converter._experimental_calibrate_only = True
+    model, names = quantised_wider(_converted(converter))
+    left = narrow(model)
+    if left:
+        raise ModelError(
+            f"nothing but zero in all {len(feeds)} pictures: {', '.join(left[:5])}; calibrate by "
+            "pictures in which there is something for it to see, or end before it with --outputs"
+        )
+    note(
+        f"{len(names)} layers next to zero in all pictures, given room for 1 without having been "
+        f"seen there: {', '.join(names[:5])}"
+    )
+    return model
 
 
 def _converted(converter: Any) -> bytes:  # noqa: ANN401
