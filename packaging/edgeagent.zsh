@@ -195,7 +195,7 @@ _shtab_edgeagent_models_add_compiled_defaults_added=0
 
 _shtab_edgeagent_models_build_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--recipe[make a model that ships anew, to the same bytes]:NAME:"
+  "--recipe[make a model that ships anew, to the same bytes, or its kin]:NAME:"
   "--package[the recipe\'s, fetched before]:FILE:"
   "--calibrate[pictures of what it will see\; default\: ten stills that scikit-image and scikit-learn ship]:FOLDER:"
   "--size[of its input, where the model leaves it open]:N|WxH:"

