@@ -18,7 +18,7 @@ from edgeagent.config import CameraConfig, ModelConfig
 from edgeagent.engines import Engine, Tell, open_engine
 from edgeagent.engines.accelerator import Accelerator
 from edgeagent.engines.trial import ensure_tried
-from edgeagent.errors import ModelError
+from edgeagent.errors import DAMAGED, ModelError
 from edgeagent.findings import Notice
 from edgeagent.looker import Engines
 from edgeagent.model import Bundle, bundles_folder, find_bundle, load_bundle
@@ -109,7 +109,7 @@ def _last_good(config: ModelConfig, state: Path, ties: Ties) -> Engines:
     try:
         folder = Path((state / LAST_GOOD).read_text().strip())
         engines, accelerators = _open_all(config, [load_bundle(folder)], state, ties)
-    except (OSError, ModelError) as error:
+    except (*DAMAGED, ModelError) as error:
         _log.error("no last good model either (%s): motion alone is reported", error)
         return Engines()
     return Engines(engines[0], None, accelerators)
@@ -121,7 +121,7 @@ def _remember(state: Path, bundle: Bundle) -> None:
     try:
         if not path.exists() or path.read_text() != folder:
             write_whole(path, folder.encode())
-    except OSError as error:
+    except DAMAGED as error:
         _log.warning("%s: cannot be kept: %s", path, error)
 
 

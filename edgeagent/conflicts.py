@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from edgeagent.brokers.faults import Fault, broker_faults
 from edgeagent.config import (
@@ -117,10 +118,21 @@ def _page_faults(page: PageConfig) -> Iterator[Fault]:
         yield "page.address", f"{what}; {cure}"
 
 
+def _unreadable(address: str) -> str:
+    """Return what is wrong with the address of a stream, "" where it can be taken apart."""
+    try:
+        _ = urlsplit(address).port if "://" in address else None
+    except ValueError as error:
+        return f"{address!r} is no address ({error}); write it as rtsp://USER@HOST:PORT/PATH"
+    return ""
+
+
 def _one_camera_faults(camera: CameraConfig, path: str) -> Iterator[Fault]:
     if camera.source in SOURCES_WITH_ADDRESS and not camera.address:
         yield f"{path}address", f"a camera of kind {camera.source!r} needs an address"
     for key in ("address", "detail"):
+        if what := _unreadable(getattr(camera, key)):
+            yield path + key, what
         if re.match(r"\w+://[^/@]*:[^/@]*@", getattr(camera, key)):
             yield path + key, "holds a password; put it into a file and name it in password_file"
     if camera.detail and not ("://" in camera.detail and camera.source == "video"):

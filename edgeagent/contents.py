@@ -1,6 +1,7 @@
 """Whether files are what a bundle's manifest says of them, byte for byte."""
 
 import hashlib
+import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,7 @@ class Listed:
 
 def fault_of(path: Path, folder: Path, sha256: str, size_bytes: int | None = None) -> str:
     """Return what is wrong with a file of the bundle in ``folder``; "" where nothing is."""
-    steps = [path, *path.parents]
-    if any(step.is_symlink() for step in steps[: steps.index(folder)]):
+    if not _is_own(path, folder):
         return "is reached by a link; a bundle holds its own files"
     if not path.is_file():
         return "is missing"
@@ -35,6 +35,12 @@ def fault_of(path: Path, folder: Path, sha256: str, size_bytes: int | None = Non
         return f"has {found_bytes} bytes, the manifest says {size_bytes}"
     found = digest(path)
     return "" if found == sha256 else f"has the sha256 {found}, the manifest says {sha256}"
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    """Return whether no link leads from ``folder`` to ``path``."""
+    steps = [path, *path.parents]
+    return not any(step.is_symlink() for step in steps[: steps.index(folder)])
 
 
 def digest(path: Path) -> str:
@@ -90,6 +96,8 @@ def read_text(path: Path) -> str:
     Raises:
         OSError, ValueError: it cannot be read, is too long, or is not UTF-8.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("is no file")
     with path.open("rb") as file:
         data = file.read(_MAX_TEXT_BYTES + 1)
     if len(data) > _MAX_TEXT_BYTES:
@@ -100,6 +108,8 @@ def read_text(path: Path) -> str:
 def read_labels(path: Path, faults: list[str]) -> tuple[str, ...]:
     """Return the labels in ``path``, and add what is wrong with them to ``faults``."""
     try:
+        if not _is_own(path, path.parent):
+            raise ValueError("is reached by a link; a bundle holds its own files")
         labels = tuple(read_text(path).splitlines())
     except (OSError, ValueError) as error:
         faults.append(f"{path}: cannot be read ({error})")

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
-from edgeagent.errors import EdgeagentError, RetryError, UsageError
+from edgeagent.errors import DAMAGED, EdgeagentError, RetryError, UsageError
 
 _log = logging.getLogger(__name__)
 
@@ -114,14 +114,19 @@ class Control:
 
     def _talk(self, asker: socket.socket) -> None:
         try:
+            self.talk(asker)
+        finally:
+            self._talks.release()
+
+    def talk(self, asker: socket.socket) -> None:
+        """Answer one who asks, and keep what is lent until he hangs up."""
+        try:
             with asker, ExitStack() as loan:
                 asker.settimeout(REQUEST_S)
                 _send(asker, self._outcome(_receive(asker), loan))
                 self._until_hung_up(asker)
-        except (OSError, ValueError) as error:
+        except DAMAGED as error:
             _log.info("control: %s", error)
-        finally:
-            self._talks.release()
 
     def _outcome(self, request: Request, loan: ExitStack) -> Mapping[str, Any]:
         try:
@@ -162,14 +167,15 @@ def asked(folder: Path, request: Request) -> Iterator[Mapping[str, Any] | None]:
             raise RetryError(
                 f"{folder / SOCKET}: {error.strerror}; be root, or in the group edgeagent"
             ) from error
-        yield _ask(agent, request, folder)
+        yield ask(agent, request, folder)
 
 
-def _ask(agent: socket.socket, request: Request, folder: Path) -> Mapping[str, Any]:
+def ask(agent: socket.socket, request: Request, folder: Path) -> Mapping[str, Any]:
+    """Return what ``agent`` answers, whose socket is in ``folder``; see `asked`."""
     try:
         _send(agent, request)
         answer = _receive(agent, MAX_ANSWER_BYTES)
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         raise RetryError(f"{folder / SOCKET}: the agent does not answer ({error})") from error
     if "error" in answer:
         raise UsageError(str(answer["error"]))

@@ -26,6 +26,10 @@ A message names what, where, the value, what is allowed, and what to do.
 from collections.abc import Sequence
 from typing import Literal
 
+DAMAGED = (OSError, ValueError, RecursionError)
+"""What Python's readers, and msgspec's, raise over a file that cannot be read, or bytes that are
+not what they should be; the last over a few thousand brackets."""
+
 
 class EdgeagentError(Exception):
     """Base of every deliberate failure; ``exit_status`` tells systemd what to do next."""

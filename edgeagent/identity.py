@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from edgeagent.atomic import write_whole
+from edgeagent.errors import DAMAGED
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def _read(folder: Path) -> _Kept | None:
         return msgspec.json.decode(path.read_bytes(), type=_Kept)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         _log.warning("%s cannot be read, boots are counted from 1 again: %s", path, error)
         return None
 

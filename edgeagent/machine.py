@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from edgeagent import edgetpu
-from edgeagent.sysfs import number_of, text_of
+from edgeagent.sysfs import number_of, text_of, whole
 
 _THROTTLED = {
     0: "under-voltage",
@@ -115,7 +115,8 @@ class Machine:
 
     def _kb(self, file: str, name: str) -> int:
         lines = (line.split() for line in text_of(self.proc / file).splitlines())
-        return next((int(words[1]) for words in lines if words[:1] == [f"{name}:"]), 0)
+        told = next((words[1:2] for words in lines if words[:1] == [f"{name}:"]), [])
+        return whole("".join(told)) or 0
 
     def disk(self, folder: Path) -> Disk | None:
         """Return what ``folder`` lies on; None where that cannot be told. May wait for the disk."""
@@ -178,4 +179,5 @@ def decode_throttled(text: str) -> tuple[str, ...]:
 
 def _written_bytes(device: Path) -> int | None:
     words = text_of(device / "stat").split()
-    return int(words[_WRITTEN_SECTORS]) * _SECTOR_BYTES if len(words) > _WRITTEN_SECTORS else None
+    sectors = whole("".join(words[_WRITTEN_SECTORS : _WRITTEN_SECTORS + 1]))
+    return None if sectors is None else sectors * _SECTOR_BYTES

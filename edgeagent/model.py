@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from edgeagent import __version__, contents, semver
 from edgeagent.contents import LABELS, MANIFEST, Listed
-from edgeagent.errors import AgentTooOldError, BundleError
+from edgeagent.errors import DAMAGED, AgentTooOldError, BundleError
 from edgeagent.heads import PLAIN, ROLES, Decoder, Params, Task, faults, spec_faults
 from edgeagent.manifest import Reader, did_you_mean
 from edgeagent.pedigree import Data
@@ -179,7 +179,7 @@ def _table(manifest: Path) -> dict[str, Any]:
         return tomllib.loads(contents.read_text(manifest))
     except tomllib.TOMLDecodeError as error:
         raise BundleError(f"{manifest}: is not TOML: {error}; {_CURE}") from error
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         raise BundleError(f"{manifest}: cannot be read ({error}); {_CURE}") from error
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from edgeagent.atomic import sync_folder, write_whole
 from edgeagent.clock import Clock
-from edgeagent.errors import UsageError
+from edgeagent.errors import DAMAGED, UsageError
 from edgeagent.health import Health
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Pauses:
             self._all = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Pause])
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:
+        except DAMAGED as error:
             _log.warning("%s cannot be read, so that every camera rests: %s", self._path, error)
             why = f"because {self._path.name} cannot be read"
             self._all = {camera: Pause("local", why) for camera in cameras}
@@ -196,7 +196,7 @@ def lasting_s(asked: object) -> float | None:
     if asked is None:
         return None
     if isinstance(asked, int | float) and not isinstance(asked, bool):
-        for_s = float(asked)
-        if SHORTEST_S <= for_s <= LONGEST_S:
-            return for_s
+        # Before it becomes a float: not every whole number can.
+        if SHORTEST_S <= asked <= LONGEST_S:
+            return float(asked)
     raise UsageError(f"for_s: {asked!r} is not {SHORTEST_S:g} to {LONGEST_S:g} s")

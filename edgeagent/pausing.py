@@ -79,7 +79,8 @@ class Pausing:
     def paused(self) -> dict[str, dict[str, Any]]:
         """Return for each that is paused by whose word, and until when; see `Pauses.told`."""
         with self._watches.life:
-            return {w.name: self._pauses.told(w.name) for w in self._watches.all if w.paused}
+            paused = [w.name for w in self._watches.all if w.paused and w.name in self._pauses]
+            return {name: self._pauses.told(name) for name in paused}
 
     def tell(self, watches: Sequence[Watch]) -> None:
         """Tell of those of ``watches`` that are paused."""
@@ -109,7 +110,8 @@ class Pausing:
     def _told(self, watch: Watch) -> Mapping[str, Any]:
         """Return ``s``, its state, ``until`` when in unix ms, and in a ``note`` what is amiss."""
         told: dict[str, Any] = {"s": watch.state}
-        if not watch.paused:
+        # Once all is over none is begun anew, though its pause has ended.
+        if not watch.paused or watch.name not in self._pauses:
             return told
         until_ms, note = self._pauses.until_ms(watch.name), self._note(watch)
         if until_ms is not None:

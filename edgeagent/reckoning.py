@@ -12,6 +12,7 @@ import msgspec
 
 from edgeagent.atomic import write_whole
 from edgeagent.clock import Clock, ahead_ms
+from edgeagent.errors import DAMAGED
 from edgeagent.findings import Notice
 from edgeagent.rate import Bucket
 
@@ -98,6 +99,6 @@ def _read(path: Path) -> dict[str, int]:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, int])
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         _log.warning("%s cannot be read: %s", path, error)
         return {}

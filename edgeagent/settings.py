@@ -61,7 +61,7 @@ def load(path: Path) -> Config:
         raise ConfigError(
             [f"{path}: {error.strerror}; edgeagent check --sample makes one"]
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError([f"{path}: is not TOML: {error}"]) from None
     return parse(table, str(path), text)
 

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+MOST_DIGITS = 20
+"""Of a number in 64 bits."""
+
 
 def text_of(path: Path) -> str:
     """Return the file's text, "" where what it tells of has gone meanwhile or has no such file."""
@@ -13,5 +16,10 @@ def text_of(path: Path) -> str:
 
 def number_of(path: Path) -> int | None:
     """Return the whole number in the file, None where there is none."""
-    text = text_of(path)
-    return int(text) if text.removeprefix("-").isdecimal() else None
+    return whole(text_of(path))
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that ``text`` is, None where it is none, or none of a kernel's."""
+    is_one = len(text) <= MOST_DIGITS and text.removeprefix("-").isdecimal()
+    return int(text) if is_one else None

@@ -19,7 +19,7 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
     Raises:
         CredentialError: a certificate or key is missing, open to everybody, or will not do.
     """
-    context = ssl.create_default_context(cafile=_existing(config.ca_file))
+    context = _trusting(config.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Strict since Python 3.13: it refuses the CAs that owners make with mosquitto's own recipe,
     # for want of key identifiers. Chain, dates and name are verified without it as well.
@@ -33,13 +33,17 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
     return context
 
 
-def _existing(ca_file: str) -> str | None:
+def _trusting(ca_file: str) -> ssl.SSLContext:
     if not ca_file:
-        return None
+        return ssl.create_default_context()
     path = path_of(ca_file)
-    if not path.is_file():
-        raise CredentialError(f"{path}: no such file; mqtt.ca_file must name the broker's CA, PEM")
-    return str(path)
+    try:
+        return ssl.create_default_context(cafile=str(path))
+    except FileNotFoundError:
+        what = "no such file"
+    except (OSError, ValueError) as error:
+        what = f"holds no certificate that can be read ({error})"
+    raise CredentialError(f"{path}: {what}; mqtt.ca_file must name the broker's CA, PEM")
 
 
 def _load_own(context: ssl.SSLContext, config: MqttConfig) -> None:

@@ -20,7 +20,7 @@ class Notifier:
         if self._socket is None:
             return
         try:
-            self._socket.sendto("\n".join(fields).encode(), self._address)
+            self._socket.sendto("\n".join(fields).encode(errors="replace"), self._address)
         except OSError:
             return
 

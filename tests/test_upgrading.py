@@ -50,7 +50,7 @@ def test_what_a_release_writes_the_one_before_it_reads() -> None:
     ("what", "name"),
     [
         ("boot counter", identity._FILE),
-        ("models that were tried", trial._MEMORY),
+        ("models that were tried", trial.MEMORY),
         ("the last model that worked", assembly.LAST_GOOD),
         ("kept measurements", history.NAME),
     ],

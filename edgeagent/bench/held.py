@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeagent.errors import EdgeagentError, RetryError
+from edgeagent.sysfs import whole
 
 Ask = Callable[[], Mapping[str, Any] | None]
 """Returns the agent's answer to ``holds``, see `desk.Desk`; None: no agent listens there.
@@ -117,10 +118,10 @@ def lock_holder(path: Path, locks: Path = Path("/proc/locks")) -> int:
     To try the lock would be simpler, and an agent that begins just then would find it taken.
     """
     try:
-        found, lines = path.stat(), locks.read_text().splitlines()
+        found, lines = path.stat(), locks.read_text(errors="replace").splitlines()
     except OSError:
         return 0
-    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    mine = "FLOCK", f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
     rows = (line.split() for line in lines)
-    holders = (int(row[4]) for row in rows if row[1] == "FLOCK" and row[5] == place)
-    return next(holders, 0)
+    holders = (whole(row[4]) for row in rows if len(row) > 5 and (row[1], row[5]) == mine)
+    return next(holders, 0) or 0

@@ -115,7 +115,7 @@ def read_report(path: Path) -> Report:
         return msgspec.json.decode(lines[-1] if lines else b"", type=Report)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{path}: is no report of {SCHEMA} ({error}); edgeagent bench --json makes one"
         ) from None

@@ -84,7 +84,7 @@ def _report(path: Path, bundle: Bundle, told: Mapping[str, object]) -> None:
     if path.is_file():
         try:
             known = json.loads(path.read_text())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BundleError(f"{path}: is not JSON ({error}); deploy the bundle again") from error
     start = known if isinstance(known, dict) else {}
     whole = {"name": bundle.name, **start, "edgetpu": dict(told)}

@@ -10,6 +10,7 @@ from edgeagent.doctor import Check, Line, judged, warning, well
 from edgeagent.doctor.amounts import duration, size
 from edgeagent.doctor.case import Case, Host
 from edgeagent.machine import Machine, Weather
+from edgeagent.sysfs import whole
 
 LEAST_FREE_KB = 100 * 1024
 """Less memory than that for another program, and the kernel soon ends one."""
@@ -61,21 +62,23 @@ def _memory(host: Host) -> Iterator[Line]:
         yield well("memory", told)
     yield from _swap(host)
     if known.get("CmaTotal", 0) > 0 and known.get("CmaFree", 0) < LEAST_CMA_KB:
-        what = f"{size(known['CmaFree'] * 1024)} left for a Pi camera's pictures (CMA)"
+        what = f"{size(known.get('CmaFree', 0) * 1024)} left for a Pi camera's pictures (CMA)"
         yield warning("cma", what, "dtoverlay=vc4-kms-v3d,cma-256 in /boot/firmware/config.txt")
 
 
 def _meminfo(host: Host) -> Mapping[str, int]:
     rows = (line.split() for line in host.text("proc/meminfo").splitlines())
-    return {row[0].rstrip(":"): int(row[1]) for row in rows if len(row) > 1}
+    known = {row[0].rstrip(":"): whole(row[1]) for row in rows if len(row) > 1}
+    return {name: number for name, number in known.items() if number is not None}
 
 
 def _swap(host: Host) -> Iterator[Line]:
-    rows = [line.split() for line in host.text("proc/swaps").splitlines()[1:]]
-    told = ", ".join(f"{row[0]} {size(int(row[2]) * 1024)}" for row in rows)
-    on_card = [row for row in rows if not row[0].startswith("/dev/zram") and int(row[3])]
+    lines = [line.split() for line in host.text("proc/swaps").splitlines()[1:]]
+    rows = [(row[0], whole(row[2]) or 0, whole(row[3]) or 0) for row in lines if len(row) > 3]
+    told = ", ".join(f"{name} {size(all_kb * 1024)}" for name, all_kb, _ in rows)
+    on_card = [kb for name, _, kb in rows if kb and not name.startswith("/dev/zram")]
     if on_card:
-        used = size(sum(int(row[3]) for row in on_card) * 1024)
+        used = size(sum(on_card) * 1024)
         cure = "sudo dphys-swapfile swapoff, or take zram: sudo apt install zram-tools"
         yield warning("swap", f"{told}; {used} of it in use, which wears the card", cure)
     elif told:

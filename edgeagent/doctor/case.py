@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edgeagent.sysfs import whole
+
 if TYPE_CHECKING:
     from edgeagent.config import Config
 
@@ -62,8 +64,7 @@ class Host:
 
     def number(self, path: str) -> int | None:
         """Return the whole number in a file below the root; None where there is none."""
-        text = self.text(path)
-        return int(text) if text.removeprefix("-").isdecimal() else None
+        return whole(self.text(path))
 
 
 @dataclass(frozen=True, slots=True)

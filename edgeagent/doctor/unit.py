@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeagent.doctor.case import Ask
+from edgeagent.sysfs import whole
 
 _KEYS = (
     "LoadState",
@@ -113,7 +114,7 @@ def read_unit(name: str, ask: Ask) -> Unit | None:
 
 
 def _whole(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+    return whole(text or "") or 0
 
 
 _UNITS_S: Mapping[str, float] = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}

@@ -17,9 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edgeagent.atomic import write_whole
 from edgeagent.edgetpu.outcome import Ended, Outcome, write_outcome
-from edgeagent.errors import ConfigError
+from edgeagent.errors import DAMAGED, ConfigError
 
 STATE = "state.json"
 MAX_STEPS = 8
@@ -73,7 +75,7 @@ def read_ladder(path: Path) -> Ladder:
     faults = [*_open_to_others(path), *_open_to_others(path.parent)]
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError([*faults, f"{path}: is not TOML: {error}"]) from error
     ladder = _ladder(table, str(path), faults)
     if faults:
@@ -173,8 +175,8 @@ def _note(outcome: Outcome, before: _State, folder: Path) -> None:
 
 def _recall(folder: Path) -> _State:
     try:
-        return _State(**json.loads((folder / STATE).read_text()))
-    except (OSError, ValueError, TypeError):
+        return msgspec.json.decode((folder / STATE).read_bytes(), type=_State)
+    except DAMAGED:
         return _State()
 
 

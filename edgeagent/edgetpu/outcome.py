@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from edgeagent.atomic import write_whole
+from edgeagent.errors import DAMAGED
 
 REQUEST = "recover.request"
 """In the agent's runtime folder."""
@@ -48,8 +51,8 @@ class Outcome:
 def read_outcome(folder: Path = OUTCOMES) -> Outcome | None:
     """Return the last outcome, None where there is none that can be read."""
     try:
-        return Outcome(**json.loads((folder / OUTCOME).read_text()))
-    except (OSError, ValueError, TypeError):
+        return msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome)
+    except DAMAGED:
         return None
 
 

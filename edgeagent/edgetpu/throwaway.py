@@ -73,7 +73,7 @@ def _learnt(out: bytes) -> Mapping[str, Any]:
     for line in out.splitlines():
         try:
             learnt.update(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return learnt
 

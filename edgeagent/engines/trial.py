@@ -18,7 +18,7 @@ import numpy as np
 
 from edgeagent.atomic import write_whole
 from edgeagent.engines.tflite import find_runtime, load
-from edgeagent.errors import ModelError, RuntimeRefusedError
+from edgeagent.errors import DAMAGED, ModelError, RuntimeRefusedError
 from edgeagent.model import ModelFile
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 TIME_LIMIT_S = 60.0
 """Longest a trial may take: loading and one call, on the slowest Pi under load."""
 
-_MEMORY = "tried-models.json"
+MEMORY = "tried-models.json"
 _MOST_KEPT = 64
 
 
@@ -48,7 +48,7 @@ def ensure_tried(
         RuntimeRefusedError: the child crashed, hung or refused; the message says by what.
     """
     key = f"{file.sha256} {find_runtime(runtime)}"
-    passed = _recall(state)
+    passed = recalled(state)
     if key in passed:
         return False
     _try(file, runtime, time_limit_s)
@@ -88,22 +88,23 @@ def _why(path: Path, status: int, stderr: bytes) -> str:
     return lines[-1] if lines else f"{path}: a trial ended with status {status}"
 
 
-def _recall(state: Path | None) -> list[str]:
+def recalled(state: Path | None) -> list[str]:
+    """Return what passed before: digest and runtime of each; nothing where that cannot be read."""
     if state is None:
         return []
     try:
-        return [str(key) for key in json.loads((state / _MEMORY).read_text())["passed"]]
+        return [str(key) for key in json.loads((state / MEMORY).read_text())["passed"]]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        _log.warning("%s cannot be read (%s); models are tried again", state / _MEMORY, error)
+    except (*DAMAGED, KeyError, TypeError) as error:
+        _log.warning("%s cannot be read (%s); models are tried again", state / MEMORY, error)
         return []
 
 
 def _remember(state: Path | None, passed: list[str]) -> None:
     if state is None:
         return
-    path = state / _MEMORY
+    path = state / MEMORY
     try:
         state.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps({"passed": passed}, indent=1).encode())

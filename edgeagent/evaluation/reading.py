@@ -92,7 +92,7 @@ def from_coco(file: Path) -> Truth:
             gathering.row(
                 _coco_row(one, places[one["image_id"]], label), f"{file}: annotation {number}"
             )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file}: is not what COCO's instances are: {error!r}") from error
     return gathering.done()
 

@@ -118,7 +118,7 @@ def read_good(file: Path) -> Good:
         return Good(file, str(told["data"]["sha256"]), values)
     except OSError as error:
         raise UsageError(f"--against {file}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"--against {file}: is no report of edgeagent models eval --report ({error!r})"
         ) from error

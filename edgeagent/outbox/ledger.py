@@ -89,7 +89,7 @@ class Ledger:
             return 0, Account()
         try:
             return generation, msgspec.msgpack.decode(body, type=Account)
-        except ValueError:
+        except (ValueError, RecursionError):
             return 0, Account()
 
     def write(self, account: Account, generation: int) -> int:

@@ -102,7 +102,8 @@ def tls_context(config: PageConfig) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(cert, key)
+        # Without a password of ours OpenSSL would ask for one at the terminal, and wait.
+        context.load_cert_chain(cert, key, password="")
     except (OSError, ssl.SSLError) as error:
         raise CredentialError(
             f"{cert}: certificate and key {key} do not go together, or are no PEM ({error})"

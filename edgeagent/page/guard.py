@@ -63,7 +63,7 @@ class Answer(RequestHandler):
     def _refuse_strangers(self, host: str) -> None:
         headers = self.request.headers
         origin = headers.get("Origin")
-        if origin and urlsplit(origin).netloc.lower() != host.lower():
+        if origin and _place(origin) != host.lower():
             raise HTTPError(403, "another page asks")
         site, mode = headers.get("Sec-Fetch-Site", "none"), headers.get("Sec-Fetch-Mode")
         visits = self.request.method == "GET" and mode == "navigate"
@@ -113,3 +113,11 @@ class Answer(RequestHandler):
             self.set_header("Retry-After", str(self.pause_s))
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(f"{status_code} {said or HTTPStatus(status_code).phrase}\n")
+
+
+def _place(origin: str) -> str:
+    """Return host and port of an Origin header, "" where there is none in it."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""

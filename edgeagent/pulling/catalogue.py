@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from edgeagent.errors import BundleError, UsageError
+from edgeagent.errors import DAMAGED, BundleError, UsageError
 from edgeagent.heads import ROLES, Decoder, Task
 from edgeagent.manifest import Reader, did_you_mean
 
@@ -91,7 +91,7 @@ def read_catalogue(file: Path = FILE) -> Catalogue:
     faults: list[str] = []
     try:
         table = tomllib.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         raise BundleError(f"{file}: cannot be read ({error})") from error
     catalogue = Reader(file.parent, faults).read(Catalogue, table)
     if catalogue is None or faults:

@@ -1,6 +1,5 @@
 """Models as they are born: Keras, SavedModel, frozen graph, TensorFlow.js, float .tflite."""
 
-import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from edgeagent.workshop.graph import (
     uses,
 )
 from edgeagent.workshop.lite import cut, hold, read_lite
+from edgeagent.workshop.package import model_in
 from edgeagent.workshop.tfjs import read_tfjs
 
 CHANNELS = 3
@@ -172,7 +172,7 @@ def _from_frozen(path: Path, side_px: tuple[int, int] | None, outputs: Sequence[
 
 
 def _from_tfjs(path: Path, side_px: tuple[int, int] | None, outputs: Sequence[str]) -> Born:
-    topology, weights = _packed(path) if path.suffix == ".tgz" else _unpacked(path)
+    topology, weights = model_in(path) if path.suffix == ".tgz" else _unpacked(path)
     return _with_fixed_shape("TensorFlow.js", read_tfjs(topology, weights), side_px, outputs)
 
 
@@ -180,18 +180,6 @@ def _unpacked(path: Path) -> tuple[bytes, bytes]:
     folder = path if path.is_dir() else path.parent
     topology = folder / "model.json" if path.is_dir() else path
     return topology.read_bytes(), b"".join(one.read_bytes() for one in sorted(folder.glob("*.bin")))
-
-
-def _packed(path: Path) -> tuple[bytes, bytes]:
-    with tarfile.open(path) as archive:
-        names = [name for name in archive.getnames() if name.endswith("/model.json")]
-        if len(names) != 1:
-            raise UsageError(f"{path}: holds {len(names)} model.json; unpack it and name one")
-        folder = names[0].rpartition("/")[0] + "/"
-        parts = sorted(n for n in archive.getnames() if n.startswith(folder) and n.endswith(".bin"))
-        files = [archive.extractfile(name) for name in (names[0], *parts)]
-        topology, *weights = [file.read() for file in files if file is not None]
-    return topology, b"".join(weights)
 
 
 def _from_lite(path: Path, side_px: tuple[int, int] | None, outputs: Sequence[str]) -> Born:

@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import subprocess
-import tarfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from edgeagent.errors import BundleError, DownloadError, UsageError
+from edgeagent.errors import DAMAGED, BundleError, DownloadError, UsageError
 from edgeagent.manifest import Reader, did_you_mean
 from edgeagent.pedigree import Data
 from edgeagent.workshop.graph import (
@@ -25,6 +24,7 @@ from edgeagent.workshop.graph import (
     set_constant,
     set_input_shape,
 )
+from edgeagent.workshop.package import members
 from edgeagent.workshop.tfjs import read_tfjs
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -91,7 +91,10 @@ def read_recipe(name: str) -> Recipe:
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
         raise UsageError(f"--recipe {name}: no such recipe{did_you_mean(name, recipes())}")
-    table = tomllib.loads(path.read_text())
+    try:
+        table = tomllib.loads(path.read_text())
+    except DAMAGED as error:
+        raise BundleError(f"{path}: cannot be read ({error})") from error
     given, edits = table.pop("given", {}), table.pop("edit", [])
     reader = Reader(path.parent, [])
     read = [reader.read(Edit, edit, f"edit {n + 1}.") for n, edit in enumerate(edits)]
@@ -145,21 +148,10 @@ def read_package(recipe: Recipe, package: Path) -> Graph:
     """Return the graph as it was published.
 
     Raises:
-        BundleError: the package lacks it.
+        BundleError: the package lacks it, or is damaged.
         ModelError: it is no graph model.
     """
-    with tarfile.open(package) as archive:
-        return read_tfjs(*(_member(archive, path) for path in (recipe.topology, recipe.weights)))
-
-
-def _member(archive: tarfile.TarFile, path: str) -> bytes:
-    try:
-        file = archive.extractfile(path)
-    except KeyError:
-        file = None
-    if file is None:
-        raise BundleError(f"{archive.name!s}: has no {path}; is it the package of the recipe?")
-    return file.read()
+    return read_tfjs(*members(package, (recipe.topology, recipe.weights)))
 
 
 def edited(graph: Graph, recipe: Recipe) -> Graph:

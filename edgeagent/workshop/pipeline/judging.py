@@ -9,7 +9,7 @@ from typing import Any
 from edgeagent.adding import Wish, add
 from edgeagent.atomic import write_whole
 from edgeagent.engines import open_engine
-from edgeagent.errors import UsageError
+from edgeagent.errors import DAMAGED, UsageError
 from edgeagent.evaluation import asking
 from edgeagent.evaluation.evaluate import judge
 from edgeagent.evaluation.interval import Measured
@@ -89,7 +89,7 @@ def read_report(file: Path) -> Report:
             model["name"], model["version"], model["sha256"], told["engine"],
             told["data"]["sha256"], told["data"]["pictures"], parts, told["confusion"],
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*DAMAGED, KeyError, TypeError) as error:
         raise UsageError(f"{file}: is no report of an evaluation ({error!r})") from error
 
 

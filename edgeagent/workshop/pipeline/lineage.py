@@ -11,7 +11,7 @@ from typing import Any
 
 import edgeagent
 from edgeagent.atomic import write_whole
-from edgeagent.errors import UsageError
+from edgeagent.errors import DAMAGED, UsageError
 
 SCHEMA = "edgeagent.lineage/1"
 FILE = "lineage.json"
@@ -60,7 +60,7 @@ def read(folder: Path) -> Lineage:
     """
     try:
         told: Lineage = json.loads((folder / FILE).read_text())
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         raise UsageError(f"{folder / FILE}: cannot be read ({error}); made by the pipeline?") from (
             error
         )

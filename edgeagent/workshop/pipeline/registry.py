@@ -238,6 +238,6 @@ def entries(index: bytes) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(index)
         if told["schema"] != SCHEMA:
             raise ValueError(told["schema"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise DownloadError(f"{INDEX}: is no index of a registry ({error!r})") from error
     return told

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeagent.errors import UsageError
+from edgeagent.errors import DAMAGED, UsageError
 from edgeagent.findings import Box
 from edgeagent.workshop.training.album import digest, read_all, split
 from edgeagent.workshop.training.front import put
@@ -108,7 +108,7 @@ def _from_coco(table: Path) -> tuple[tuple[str, ...], Drawn]:
             left, top, width, height = map(float, one["bbox"])
             edges = left, top, left + width, top + height
             drawn[files[one["image_id"]]].append((kinds[one["category_id"]], edges))
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (*DAMAGED, KeyError, TypeError) as error:
         raise UsageError(f"{table}: is not COCO's format: {error!r}") from error
     # COCO's own list has 80; what nothing shows cannot be learnt.
     used = {name for said in drawn.values() for name, _ in said}
