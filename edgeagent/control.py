@@ -178,7 +178,8 @@ def ask(agent: socket.socket, request: Request, folder: Path) -> Mapping[str, An
     except DAMAGED as error:
         raise RetryError(f"{folder / SOCKET}: the agent does not answer ({error})") from error
     if "error" in answer:
-        raise UsageError(str(answer["error"]))
+        said = str(answer["error"]).encode(errors="replace").decode()
+        raise UsageError(said or "the agent says no, and not why")
     return answer
 
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -195,8 +195,8 @@ def lasting_s(asked: object) -> float | None:
     """
     if asked is None:
         return None
-    if isinstance(asked, int | float) and not isinstance(asked, bool):
-        # Before it becomes a float: not every whole number can.
-        if SHORTEST_S <= asked <= LONGEST_S:
-            return float(asked)
+    is_number = isinstance(asked, int | float) and not isinstance(asked, bool)
+    # Judged before it becomes a float: not every whole number can.
+    if is_number and SHORTEST_S <= (number := cast("float", asked)) <= LONGEST_S:
+        return float(number)
     raise UsageError(f"for_s: {asked!r} is not {SHORTEST_S:g} to {LONGEST_S:g} s")

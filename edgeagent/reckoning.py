@@ -7,6 +7,7 @@ boot: those before the clock was set, and those after somebody set it wrong.
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -24,6 +25,8 @@ STEP_MS = 1000
 """A clock that moved so far was set; less is not worth a word, nor a write."""
 KEPT = 16
 """Kernel boots that are remembered: events older than so many outages of power stay unmended."""
+MOST_MS = 1 << 47
+"""Nothing that is kept is believed beyond: it is of the year 6429, and dates end with 9999."""
 _FILE = "clock.json"
 _PER_S, _AT_ONCE = 1 / 60, 10
 """Notices, and writes, of a clock that is stepped again and again."""
@@ -94,9 +97,12 @@ class Reckoning:
         self._tell(Notice("clock", what, why))
 
 
+_Ahead = Annotated[int, msgspec.Meta(ge=-MOST_MS, le=MOST_MS)]
+
+
 def _read(path: Path) -> dict[str, int]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, _Ahead])
     except FileNotFoundError:
         return {}
     except DAMAGED as error:

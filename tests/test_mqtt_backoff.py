@@ -5,6 +5,7 @@ import pytest
 
 from edgeagent.clock import ManualClock
 from edgeagent.mqtt.backoff import SOUND_S, TAKEN_OVER, TAKEN_OVER_S, Backoff
+from edgeagent.mqtt.rival import TIMES, Rival
 
 BIN_S = 0.1
 
@@ -57,3 +58,35 @@ def test_a_thousand_agents_come_back_evenly(away_s: float) -> None:
     mean = 1000 / (max(bins) + 1)
     assert max(bins.values()) <= 3 * mean + 3
     assert max(bins) * BIN_S <= 1.0 + 0.6 * away_s
+
+
+def battle(first: Backoff, second: Backoff, clock: ManualClock, hours: float) -> int:
+    """Let two with one client id throw each other out; return how often it came to that."""
+    end_s, times = clock.mono_s() + 3600 * hours, 0
+    waits = [(clock.mono_s() + 5, first), (clock.mono_s(), second)]
+    came: dict[Backoff, float] = {}
+    while (due := min(waits, key=lambda wait: wait[0]))[0] < end_s:
+        waits.remove(due)
+        clock.advance(due[0] - clock.mono_s())
+        came[due[1]] = clock.mono_s()
+        if not waits:
+            (other,) = {first, second} - {due[1]}
+            times += 1
+            lasted_s = clock.mono_s() - came[other]
+            waits.append((clock.mono_s() + other.wait_s(lasted_s), other))
+    return times
+
+
+def test_two_with_one_client_id_throw_each_other_out_about_once_a_minute() -> None:
+    clock = ManualClock()
+    first, second = (Backoff(120.0, random.Random(n).uniform, clock.mono_s) for n in (1, 2))
+    assert 20 < battle(first, second, clock, 1.0) < 120
+
+
+def test_after_three_cuts_without_a_word_another_of_our_name_is_suspected() -> None:
+    rival = Rival("pi")
+    assert [rival.suspected(True, 2.0) for _ in range(TIMES - 1)] == ["", ""]
+    assert "has another device the client id 'pi'?" in rival.suspected(True, 2.0)
+    assert rival.suspected(True, SOUND_S + 1) == ""
+    assert rival.suspected(True, 2.0) == ""
+    assert rival.suspected(False, 2.0) == ""

@@ -17,6 +17,7 @@ from edgeagent.mqtt.client import Words
 from edgeagent.mqtt.connection import STOP_S, Connection
 from edgeagent.mqtt.orders import DESIRED, ORDERS
 from edgeagent.mqtt.reasons import RETAIN_NOT_SUPPORTED, UNSUPPORTED_VERSION
+from edgeagent.mqtt.rival import Rival
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class MqttLink:
             deaf_s: see `DEAF_S`.
         """
         self._config, self._words, self._tell = config, words, tell
+        self._rival = Rival(words.client_id)
         self._stop = threading.Event()
         self._changed = threading.Event()
         self._connection: Connection | None = None
@@ -114,20 +116,21 @@ class MqttLink:
     def _live(self) -> None:
         while not self._stop.is_set():
             began_s = time.monotonic()
-            why, code = self._connect_and_stay()
+            why, code, was_cut = self._connect_and_stay()
             if self._stop.is_set():
                 return
-            self._say_lost(why + self._fall_back(code))
-            self._stop.wait(self._backoff.wait_s(time.monotonic() - began_s, code))
+            lasted_s = time.monotonic() - began_s
+            self._say_lost(why + self._rival.suspected(was_cut, lasted_s) + self._fall_back(code))
+            self._stop.wait(self._backoff.wait_s(lasted_s, code))
 
-    def _connect_and_stay(self) -> tuple[str, int]:
-        """Hold one connection until it ends; return why it did, and the reason code."""
+    def _connect_and_stay(self) -> tuple[str, int, bool]:
+        """Hold one connection until it ends; return why, the reason code, and `was_cut`."""
         is_deaf = time.monotonic() < self._deaf_until_s
         hears = {} if is_deaf else self._hears
         try:
             connection = Connection(self._config, self._words, self._changed.set, hears)
         except (CredentialError, ValueError, OSError) as error:
-            return str(error), 0
+            return str(error), 0, False
         self._connection, self._number = connection, self._number + 1
         connection.settled.wait(self._config.connect_s)
         if connection.is_up:
@@ -142,7 +145,8 @@ class MqttLink:
             connection.say_stopped()
         connection.drop()
         self.wake()
-        return connection.why + self._deafen(connection.too_large_bytes), connection.code
+        why = connection.why + self._deafen(connection.too_large_bytes)
+        return why, connection.code, connection.was_cut
 
     def _deafen(self, too_large_bytes: int) -> str:
         """Listen to nothing for a while, where a message would end each connection."""

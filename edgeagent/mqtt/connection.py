@@ -69,6 +69,8 @@ class Connection:
         """Reason code with which it ended."""
         self.why = ""
         """Why it ended or was refused, in words."""
+        self.was_cut = False
+        """Whether the broker, having let us in, gave no reason for its end."""
         self._client = make_client(config, words)
         self._voice = Voice(self._client, words, terms_of(config), self._is_v5)
         self._listen()
@@ -175,6 +177,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         is_told = flags.is_disconnect_packet_from_server or reason.getName() != "Unspecified error"
+        self.was_cut = self._is_heard and not is_told and not self.why
         cut = f"the connection was cut{self._trouble or ('' if self._is_heard else UNHEARD)}"
         self._end(reason.value, f"the connection ended: {explained(reason)}" if is_told else cut)
 

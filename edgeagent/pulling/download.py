@@ -84,7 +84,10 @@ class Fetcher:
         Raises:
             UsageError: it is not https, nor http to this host or by leave.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise UsageError(f"{url}: is no address ({error})") from error
         plain = self._plain_http or parts.hostname in _LOOPBACK
         if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc:
             raise UsageError(
@@ -166,6 +169,11 @@ class Fetcher:
             _refused(error, url, begun, self._cure)
         except (OSError, http.client.HTTPException) as error:
             _failed(error, url, self._patience_s)
+        except ValueError as error:
+            # Numbers beyond measure, and a Location that is no address.
+            raise DownloadError(
+                f"{url}: answered what cannot be read ({error}); try another mirror"
+            ) from error
 
     def _receive(self, response: Any, file: RemoteFile, begun: IO[bytes], url: str) -> None:  # noqa: ANN401
         have_bytes, whole_bytes = _position(response, begun)
