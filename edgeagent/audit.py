@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -212,7 +212,7 @@ def _read(line: bytes) -> tuple[int, str]:
 
 
 class _Line(msgspec.Struct):
-    n: int
+    n: Annotated[int, msgspec.Meta(ge=1, le=1 << 53)]
     prev: str
 
 

@@ -10,6 +10,9 @@ from edgeagent.errors import CredentialError
 PREFIX = "credential:"
 """``credential:NAME`` is the file NAME in systemd's $CREDENTIALS_DIRECTORY."""
 
+NAME_MAX = 200
+"""Letters of a credential's name: with what systemd puts before it, a file's has 255 bytes."""
+
 FOLDER_ID = "edgeagent_"
 """What systemd puts before the names of a folder's files: the unit loads the whole of
 /etc/edgeagent/credentials under the ID ``edgeagent`` (LoadCredential= in systemd.exec(5))."""
@@ -48,7 +51,7 @@ def path_of(reference: str, environment: Mapping[str, str] = os.environ) -> Path
         return Path(reference)
     folder = environment.get("CREDENTIALS_DIRECTORY")
     name = reference.removeprefix(PREFIX)
-    if not folder or "/" in name:
+    if not folder or "/" in name or len(name) > NAME_MAX:
         raise CredentialError(
             f"{reference}: systemd gave this process no credential {name!r}; "
             "put the file into /etc/edgeagent/credentials, and start the service again"

@@ -6,7 +6,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -32,8 +32,8 @@ class Identity(NamedTuple):
 class _Kept(msgspec.Struct, frozen=True):
     """What the state folder holds between two boots."""
 
-    n: int
-    boot: str
+    n: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+    boot: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z-]{0,36}\Z")]
     kernel: str
     clean: bool
 

@@ -10,12 +10,24 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
+MOST_SHOWN = 300
+"""Characters of a wrong value that its fault repeats."""
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """Return "; did you mean ...?" for the nearest of ``known``, else all of them."""
     near = difflib.get_close_matches(word, known, 1)
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as Python writes it, cut to a line's length."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        # A number of thousands of digits, a list in a thousand others.
+        return "something beyond measure"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class Reader:
             given: values of fields that are not read from the table.
         """
         if not isinstance(table, dict):
-            self.faults.append(f"{where.rstrip('.')}: {table!r} is not a table")
+            self.faults.append(f"{where.rstrip('.')}: {shown(table)} is not a table")
             return None
         values = dict(given or {})
         hints = typing.get_type_hints(kind, include_extras=True)
@@ -73,8 +85,8 @@ class Reader:
             return self._path(raw, where)
         try:
             return msgspec.convert(raw, hint)
-        except msgspec.ValidationError as error:
-            self.faults.append(f"{where}: {raw!r} will not do: {error}")
+        except (ValueError, OverflowError, RecursionError) as error:
+            self.faults.append(f"{where}: {shown(raw)} will not do: {error}")
             return None
 
     def _rows(self, kind: type[T], raw: object, where: str) -> tuple[T | None, ...]:
@@ -87,7 +99,7 @@ class Reader:
         key_hint, value_hint = typing.get_args(hint)
         known = typing.get_args(key_hint)
         if not isinstance(raw, dict) or not raw:
-            self.faults.append(f"{where}: {raw!r} is not a table with at least one entry")
+            self.faults.append(f"{where}: {shown(raw)} is not a table with at least one entry")
             return {}
         if known:
             self._unknown(raw, known, f"{where}.")
@@ -98,5 +110,5 @@ class Reader:
         plain = isinstance(raw, str) and raw != "" and "\\" not in raw and "\0" not in raw
         pure = PurePosixPath(raw) if plain else PurePosixPath("..")  # type: ignore[arg-type]
         if pure.is_absolute() or ".." in pure.parts or pure == PurePosixPath("."):
-            self.faults.append(f"{where}: {raw!r} is not the name of a file in the bundle")
+            self.faults.append(f"{where}: {shown(raw)} is not the name of a file in the bundle")
         return self.folder / pure

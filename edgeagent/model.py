@@ -49,7 +49,7 @@ class ModelFile:
 
     path: Path
     size_bytes: Annotated[int, Meta(ge=1)]
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     input: TensorSpec
     outputs: Mapping[str, TensorSpec]
     """Role to tensor. A tensor is known by its name in the file or, as ``#2``, by its place
@@ -68,7 +68,7 @@ class Bundle:
     folder: Path
     labels: tuple[str, ...]
     """Names in the order of the model's classes; empty for an embedding."""
-    name: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
     version: Annotated[str, Meta(min_length=1, max_length=64)]
     task: Task
     decoder: Decoder

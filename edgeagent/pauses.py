@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
@@ -36,15 +36,15 @@ class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
     by: By
     why: str
     """Whose word it was, for a person."""
-    for_s: float | None = None
+    for_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)] | None = None
     """How long it was to last; None: until it is resumed."""
-    until_ms: int = 0
+    until_ms: Annotated[int, msgspec.Meta(ge=0, le=1 << 47)] = 0
     """When it ends, by the wall clock as it was when this was said."""
     trusted: bool = False
     """Whether that clock could be trusted then."""
     kernel: str = ""
     """Which start of the kernel ``end_s`` belongs to."""
-    end_s: float = 0.0
+    end_s: Annotated[float, msgspec.Meta(ge=0, le=1e10)] = 0.0
     """When it ends, by the monotonic clock."""
 
 

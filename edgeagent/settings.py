@@ -15,9 +15,10 @@ from edgeagent.brokers.faults import Fault
 from edgeagent.config import Config, Reload
 from edgeagent.conflicts import conflicts
 from edgeagent.errors import ConfigError
-from edgeagent.manifest import did_you_mean
+from edgeagent.manifest import did_you_mean, shown
 
 Table = Mapping[str, Any]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ def _clean(section: type[msgspec.Struct], table: Any, path: str, faults: list[Fa
     """Return the settings of ``table`` that are right; append what is wrong to ``faults``."""
     if not isinstance(table, Mapping):
         name = path.rstrip(".")
-        shown = f"[[{_unnumbered(name)}]]" if name.endswith("]") else f"[{name}]"
-        faults.append((name, f"{table!r} is not a table; write it as {shown}"))
+        wanted = f"[[{_unnumbered(name)}]]" if name.endswith("]") else f"[{name}]"
+        faults.append((name, f"{shown(table)} is not a table; write it as {wanted}"))
         return {}
     hints = hints_of(section)
     good: dict[str, Any] = {}
@@ -143,11 +144,18 @@ def _unnumbered(path: str) -> str:
 
 def value_fault(hint: Any, value: Any) -> str:  # noqa: ANN401
     """Return what is wrong with ``value`` for a setting annotated so; "" nothing."""
+    # A pattern's $ lets a line's end pass, which would go out in topics.
+    texts = value if isinstance(value, list) else [value]
+    is_plain = not any(_CONTROL.search(text) for text in texts if isinstance(text, str))
     try:
         msgspec.convert(value, hint)
-    except msgspec.ValidationError:
-        return f"{value!r} is not {_allowed(inspect.type_info(hint), _unit(hint))}"
-    return ""
+    except (ValueError, OverflowError, RecursionError):
+        is_plain = False
+    return (
+        ""
+        if is_plain
+        else f"{shown(value)} is not {_allowed(inspect.type_info(hint), _unit(hint))}"
+    )
 
 
 def _unit(hint: Any) -> str:  # noqa: ANN401

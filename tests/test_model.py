@@ -1,6 +1,7 @@
 """Bundles that are what their manifest says, and every way in which they are not."""
 
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -114,6 +115,27 @@ def test_a_model_behind_a_link_is_refused(copy: Path) -> None:
     assert faults(copy) == [
         "model.tflite: is reached by a link; a bundle holds its own files; deploy the bundle again"
     ]
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    folder = tmp_path / "coco16-320"
+    shutil.copytree(RELEASE / folder.name, folder)
+    (folder / "labels.txt").unlink()
+    return folder
+
+
+def test_labels_behind_a_link_are_not_read(labelled: Path) -> None:
+    (labelled.parent / "secret").write_text("nobody's business")
+    (labelled / "labels.txt").symlink_to("../secret")
+    fault = faults(labelled)[0]
+    assert "labels.txt: cannot be read (is reached by a link" in fault
+    assert "business" not in fault
+
+
+def test_a_pipe_in_a_bundle_holds_nobody(labelled: Path) -> None:
+    os.mkfifo(labelled / "labels.txt")
+    assert "is no file" in faults(labelled)[0]
 
 
 @pytest.mark.parametrize("path", ["../model.tflite", "/etc/passwd", "a/../../b", "", "."])

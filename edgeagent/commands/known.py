@@ -7,6 +7,7 @@ file stays small and nothing that could be done again is ever forgotten, over re
 import logging
 import threading
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -22,10 +23,13 @@ MAX_KNOWN = 256
 """Orders that have not expired yet; more are refused until some have."""
 
 
+UnixMs = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+
+
 class Begun(msgspec.Struct, frozen=True, omit_defaults=True):
     """One order that was taken up."""
 
-    exp: int
+    exp: UnixMs
     """When it expires, unix milliseconds."""
     ok: bool | None = None
     """Whether it was done; None: the agent ended before it could be said."""
@@ -34,7 +38,7 @@ class Begun(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _Kept(msgspec.Struct):
-    floor: int = 0
+    floor: UnixMs = 0
     """The latest ``exp`` that was forgotten: a clock set back brings nothing back to life."""
     begun: dict[str, Begun] = {}
 

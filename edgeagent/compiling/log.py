@@ -17,8 +17,8 @@ _SIZES: Mapping[str, re.Pattern[str]] = {
         r"^Off-chip memory used for streaming uncached model parameters: (\S+)", re.M
     ),
 }
-_SUBGRAPHS = re.compile(r"^Number of Edge TPU subgraphs: (\d+)", re.M)
-_ROW = re.compile(r"^([A-Za-z][\w.-]*)\s{2,}(\d+)\s{2,}(\S.*?)\s*$", re.M)
+_SUBGRAPHS = re.compile(r"^Number of Edge TPU subgraphs: (\d{1,9})", re.M)
+_ROW = re.compile(r"^([A-Za-z][\w.-]*)\s{2,}(\d{1,9})\s{2,}(\S.*?)\s*$", re.M)
 _FAULTS = re.compile(
     r"^((?:Compilation failed: |Internal compiler error|Invalid model|Model not quantized|ERROR: )"
     r".*)|^(Compilation failed!)",
@@ -103,5 +103,5 @@ def _bytes(found: re.Match[str] | None) -> int:
     """Return the bytes of ``5.90MiB``; 0 where nothing is said."""
     if found is None:
         return 0
-    number = re.fullmatch(r"([\d.]+)([KMG]iB|B)", found[1])
+    number = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([KMG]iB|B)", found[1])
     return round(float(number[1]) * _UNITS[number[2]]) if number else 0

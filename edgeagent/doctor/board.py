@@ -28,8 +28,7 @@ def checks(case: Case) -> Iterator[Check]:
 
 
 def _kernel(host: Host, machine: Machine) -> Iterator[Line]:
-    words = host.text("proc/uptime").split()
-    up = f", up {duration(float(words[0]))}" if words else ""
+    up = f", up {duration(host.uptime_s)}" if host.uptime_s is not None else ""
     pages = os.sysconf("SC_PAGE_SIZE") // 1024
     told = f"{machine.board}, {platform.machine()}, kernel {platform.release()}, {pages} kB pages"
     yield well("board", told + up)

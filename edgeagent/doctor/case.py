@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,12 @@ class Host:
     def number(self, path: str) -> int | None:
         """Return the whole number in a file below the root; None where there is none."""
         return whole(self.text(path))
+
+    @property
+    def uptime_s(self) -> float | None:
+        """Seconds since the machine began; None where it does not say."""
+        told = re.match(r"[0-9]{1,12}(\.[0-9]{1,6})?", self.text("proc/uptime"))
+        return float(told[0]) if told else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,7 @@ _RELOAD = f"sudo systemctl daemon-reload && sudo systemctl restart {SERVICE}"
 
 
 def _uptime_s(case: Case) -> float:
-    words = case.host.text("proc/uptime").split()
-    return float(words[0]) if words else 0.0
+    return case.host.uptime_s or 0.0
 
 
 def _agent(case: Case) -> Iterator[Line]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeagent.errors import UsageError
+from edgeagent.errors import DAMAGED, UsageError
 from edgeagent.evaluation.truth import Corners, Gathering, Row, Shot, Truth, box_area
 from edgeagent.sources.images import SUFFIXES
 
@@ -92,7 +92,7 @@ def from_coco(file: Path) -> Truth:
             gathering.row(
                 _coco_row(one, places[one["image_id"]], label), f"{file}: annotation {number}"
             )
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (*DAMAGED, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file}: is not what COCO's instances are: {error!r}") from error
     return gathering.done()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeagent.errors import UsageError
+from edgeagent.errors import DAMAGED, UsageError
 from edgeagent.evaluation.interval import Measured
 
 SCHEMA = "edgeagent.eval/1"
@@ -118,7 +118,7 @@ def read_good(file: Path) -> Good:
         return Good(file, str(told["data"]["sha256"]), values)
     except OSError as error:
         raise UsageError(f"--against {file}: {error.strerror}") from error
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (*DAMAGED, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"--against {file}: is no report of edgeagent models eval --report ({error!r})"
         ) from error
@@ -126,8 +126,9 @@ def read_good(file: Path) -> Good:
 
 def _values(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], float]]:
     for name, figure in one["metrics"].items():
-        if "boundedValue" in figure:
-            yield (str(one["slice"]), str(name)), float(figure["boundedValue"]["value"])
+        value = float(figure["boundedValue"]["value"]) if "boundedValue" in figure else np.nan
+        if np.isfinite(value):
+            yield (str(one["slice"]), str(name)), value
 
 
 def worse(report: Report, good: Good, at_most: float) -> list[str]:

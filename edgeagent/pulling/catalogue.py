@@ -15,7 +15,7 @@ from edgeagent.manifest import Reader, did_you_mean
 FILE = Path(__file__).with_name("catalogue.toml")
 
 RelativePath = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")
+    str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 ]
 
 
@@ -25,7 +25,7 @@ class RemoteFile:
 
     path: RelativePath
     """Below the catalogue's base, or any mirror's."""
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     size_bytes: Annotated[int, Meta(ge=0)] = 0
     """0 where it is not known."""
 
@@ -62,7 +62,7 @@ class Entry:
 class Catalogue:
     """Models of one origin."""
 
-    base: Annotated[str, Meta(pattern="^https://.*/$")]
+    base: Annotated[str, Meta(pattern=r"^https://.*/\Z")]
     """What the files' paths are appended to."""
     commit: str
     """Which state of the origin this is; becomes the bundles' version."""

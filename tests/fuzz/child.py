@@ -18,7 +18,7 @@ from hypothesis import seed as seeded
 
 from .bad import BAD
 from .guard import FaultError, Guard
-from .mangling import inputs, smaller
+from .mangling import extremes, inputs, smaller
 from .table import TARGETS
 from .target import Target
 
@@ -68,6 +68,14 @@ class Run:
                 return f"a seed: {fault}", data
         return "", b""
 
+    def walked(self, most: int) -> tuple[str, bytes]:
+        """Put each value in the seeds to its extremes, at most so many; return the first fault."""
+        for seed in self.seeds:
+            for data in extremes(seed, max(most // len(self.seeds), 1)):
+                if fault := self.each(data):
+                    return fault, data
+        return "", b""
+
     def searched(self, examples: int, seed: int) -> tuple[str, bytes]:
         """Look for a fault; return it, and a small input that shows it."""
         worst: list[bytes] = []
@@ -96,11 +104,12 @@ class Run:
 def _work(asked: Asked, room: Path) -> Asked:
     target = (TARGETS | BAD)[asked["target"]]
     run = Run(target, room, **asked.get("limits", {}))
+    examples = round(asked["examples"] * target.share)
     fault, data = run.kept()
-    if not fault and asked["examples"]:
-        fault, data = run.searched(
-            round(asked["examples"] * run.target.share), asked.get("seed", 0)
-        )
+    if not fault and examples:
+        fault, data = run.walked(examples)
+    if not fault and examples:
+        fault, data = run.searched(examples, asked.get("seed", 0))
     return {"runs": run.runs, "fault": fault, "input": data.hex()}
 
 

@@ -134,7 +134,10 @@ class Guard:
 
     def _changed(self, event: str, path: object) -> None:
         if isinstance(path, str | bytes | os.PathLike) and str(path) != "/dev/null":
-            real = Path(os.path.realpath(os.fsdecode(path)))
+            named = Path(os.fsdecode(path))
+            # What is written goes where a link leads; else it is the link that is changed.
+            is_followed = event in ("write", "os.chmod", "os.truncate")
+            real = named.resolve() if is_followed else named.parent.resolve() / named.name
             if not real.is_relative_to(self.folder):
                 self._seen.append(f"{event} {path!r:.200}, which is outside of its folder")
 

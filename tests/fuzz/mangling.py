@@ -1,7 +1,7 @@
 """Real inputs made wrong, as disks, networks and strangers do it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hypothesis import strategies as st
 
@@ -125,6 +125,23 @@ WAYS: dict[str, Mangle] = {
     "insert": _insert, "replace": _replace, "number": _number, "retype": _retype,
     "binary": _binary, "nest": _nest,
 }  # fmt: skip
+
+
+_VALUE = re.compile(rb'"[^"\n]{0,80}"|-?\d+(?:\.\d+)?|true|false|null')
+_EXTREMES = (
+    *(b"0", b"-1", b"1e308", b"9223372036854775807", b"18446744073709551615", b"9" * 400),
+    *(b"null", b"true", b'""', b"[]", b"{}", b'"\\ud800"', b"[[[[]]]]"),
+)
+
+
+def extremes(data: bytes, most: int) -> Iterator[bytes]:
+    """Yield ``data`` with each value in it, then all of its numbers, put to every extreme."""
+    places = [match.span() for match in _VALUE.finditer(data[:20_000])]
+    few = places[:: len(places) * len(_EXTREMES) // most + 1]
+    for extreme in _EXTREMES:
+        plain = extreme.replace(b"\\", b"\\\\")
+        yield re.sub(rb"(?<=[:\[, =])-?\d+(?:\.\d+)?", plain, data[:20_000])
+        yield from (data[:begin] + extreme + data[end:] for begin, end in few)
 
 
 def mangled(data: bytes, steps: Sequence[Step], seeds: Sequence[bytes]) -> bytes:

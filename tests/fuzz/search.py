@@ -29,7 +29,7 @@ def _instrumented() -> Any:  # noqa: ANN401
 
 with _instrumented():
     from .child import MEMORY, Run
-    from .mangling import WAYS, mangled, smaller
+    from .mangling import WAYS, extremes, mangled, smaller
     from .table import TARGETS
     from .target import CORPUS
 
@@ -73,7 +73,7 @@ class Search:
 def _place(fault: str) -> str:
     """Return what tells one fault from another: the error, and the last two places."""
     lines = re.findall(r"^\s+\S+:\d+ \S+$", fault, re.M)
-    return "".join([fault[:40], *lines[-2:]])
+    return "".join([re.sub(r"\d+", "0", fault[:40]), *lines[-2:]])
 
 
 def by_coverage(search: Search, engine: ModuleType, minutes: float, folder: Path) -> None:
@@ -109,6 +109,8 @@ def main() -> None:
         search = Search(Run(TARGETS[options.target], Path(room).resolve()))
         for seed in search.seeds:
             search.take(seed)
+            for data in extremes(seed, 3000):
+                search.take(data)
         if atheris is not None:
             by_coverage(search, atheris, options.minutes, options.corpus)
         else:

@@ -1,6 +1,5 @@
 """Two devices from one card: one name, one account, one client id, one past; at a real broker."""
 
-import importlib.util
 import shutil
 import signal
 from collections.abc import Iterator
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from docs.complete import Consumer
 
 from .conftest import Broker, Ear, until
 from .test_run import LIVELY, Running
@@ -48,13 +49,7 @@ def starts(ear: Ear) -> list[str]:
 
 def lost(messages: list[dict[str, Any]]) -> object:
     """Return what a consumer misses, by the one that the docs give."""
-    place = Path(__file__).parents[2] / "docs" / "complete.py"
-    spec = importlib.util.spec_from_file_location("complete", place)
-    assert spec is not None
-    assert spec.loader is not None
-    complete = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(complete)
-    consumer = complete.Consumer()
+    consumer = Consumer()
     for message in messages:
         consumer.hear(message)
     return consumer.lost()

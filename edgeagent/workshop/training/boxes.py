@@ -108,7 +108,7 @@ def _from_coco(table: Path) -> tuple[tuple[str, ...], Drawn]:
             left, top, width, height = map(float, one["bbox"])
             edges = left, top, left + width, top + height
             drawn[files[one["image_id"]]].append((kinds[one["category_id"]], edges))
-    except (*DAMAGED, KeyError, TypeError) as error:
+    except (*DAMAGED, OverflowError, KeyError, TypeError) as error:
         raise UsageError(f"{table}: is not COCO's format: {error!r}") from error
     # COCO's own list has 80; what nothing shows cannot be learnt.
     used = {name for said in drawn.values() for name, _ in said}

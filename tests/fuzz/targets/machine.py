@@ -58,18 +58,15 @@ TOOLS = ("systemctl", "journalctl", "vcgencmd", "timedatectl")
 
 
 def _doctor(data: bytes, folder: Path) -> None:
-    """What is asked of a tool is a file of its name; the agent's answer is one, too."""
+    """What is asked of a tool is a file of its name."""
     told = {name: body.decode(errors="replace").strip() for name, body in parts(data).items()}
     laid(data, folder)
 
     def ask(command: Sequence[str]) -> Answer:
         return Answer(0, told[command[0]]) if command[0] in told else Answer(None, "")
 
-    agent = None
-    with contextlib.suppress(ValueError, RecursionError):
-        agent = json.loads(told.get("agent", "null"))
     case = Case(folder / "edgeagent.toml", None, folder / "state", folder,
-                agent=agent if isinstance(agent, dict) else None, host=Host(folder, ask))  # fmt: skip
+                host=Host(folder, ask))  # fmt: skip
     for group in (board, clock, disk, service):
         for check in group.checks(case):
             with contextlib.suppress(EdgeagentError):
@@ -78,14 +75,12 @@ def _doctor(data: bytes, folder: Path) -> None:
 
 
 def _doctor_files() -> list[bytes]:
-    agent = {"version": "1.0", "up_s": 99.5, "outbox": {"pending": 7},
-             "states": {"motion": {"level": "warning", "why": "dark", "cure": "light; wait"}}}  # fmt: skip
     unit = ("LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n"
             "Type=notify\nNRestarts=2\nWatchdogUSec=1min 30s\nExecMainCode=1\nExecMainStatus=78\n"
             "ActiveEnterTimestampMonotonic=123456789\nUser=edgeagent\nNeedDaemonReload=yes\n"
             "Result=exit-code\n")  # fmt: skip
     return [packed({
-        "systemctl": unit, "agent": json.dumps(agent), "proc/uptime": "12345.67 54321.0\n",
+        "systemctl": unit, "proc/uptime": "12345.67 54321.0\n",
         "proc/meminfo": "MemTotal: 8245796 kB\nMemAvailable: 123 kB\nCmaTotal: 9 kB\nCmaFree: 1 kB\n",
         "proc/swaps": "Filename Type Size Used Priority\n/var/swap file 102396 512 -2\n",
         "sys/class/thermal/thermal_zone0/temp": "48312\n",
@@ -129,7 +124,7 @@ def _environment(data: bytes, folder: Path) -> None:
     notifier = Notifier(text)
     notifier.tell("READY=1", f"STATUS={text}")
     notifier.close()
-    name = data.decode(errors="replace")
+    name, text = data.decode(errors="replace"), text[:200]
     with contextlib.suppress(EdgeagentError):
         credentials.path_of(f"credential:{name}", {"CREDENTIALS_DIRECTORY": text})
     before = os.environ.get("RUNTIME_DIRECTORY")

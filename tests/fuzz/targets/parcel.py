@@ -40,6 +40,8 @@ def laid(data: bytes, folder: Path) -> Path:
 
 
 def _lay(path: Path, arrow: str, target: str, is_pipe: bool, body: bytes) -> None:
+    if path.is_symlink():
+        return
     if is_pipe:
         os.mkfifo(path)
     elif arrow:
