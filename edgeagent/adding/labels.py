@@ -53,10 +53,17 @@ def labels_within(model: Path) -> tuple[str, ...]:
     try:
         with zipfile.ZipFile(model) as archive:
             name = _list_in(archive.namelist())
-            data = archive.open(name).read(MOST_BYTES + 1) if name else b""
+            data = _within(archive, name) if name else b""
     except _DAMAGE as error:
         raise BundleError(f"{model}: its archive is damaged ({error}); fetch it again") from error
     return _parsed(data, f"{model}: {name} in it") if name else ()
+
+
+def _within(archive: zipfile.ZipFile, name: str) -> bytes:
+    # Another way to pack may want 4 GB of memory, by a number in its header.
+    if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("neither stored nor deflated")
+    return archive.open(name).read(MOST_BYTES + 1)
 
 
 def _list_in(names: Sequence[str]) -> str:

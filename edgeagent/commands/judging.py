@@ -28,6 +28,8 @@ def parsed(order: Order) -> Asked:
         raise ValueError(f"it is longer than {MAX_BYTES} bytes")
     try:
         asked = json.loads(order.payload, parse_constant=_no_number)
+        # Half a letter, as JSON can write one (D800), could neither be written down nor answered.
+        json.dumps(asked, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ValueError("it is not JSON") from None
     if not isinstance(asked, dict) or not _is_id(str(asked.get("id", ""))):
