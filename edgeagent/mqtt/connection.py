@@ -177,7 +177,8 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         is_told = flags.is_disconnect_packet_from_server or reason.getName() != "Unspecified error"
-        self.was_cut = self._is_heard and not is_told and not self.why
+        is_theirs = not is_told and not self.too_large_bytes
+        self.was_cut = self._is_heard and is_theirs and not self.why
         cut = f"the connection was cut{self._trouble or ('' if self._is_heard else UNHEARD)}"
         self._end(reason.value, f"the connection ended: {explained(reason)}" if is_told else cut)
 

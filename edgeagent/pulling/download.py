@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import copy
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -169,7 +169,7 @@ class Fetcher:
             _refused(error, url, begun, self._cure)
         except (OSError, http.client.HTTPException) as error:
             _failed(error, url, self._patience_s)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             # Numbers beyond measure, and a Location that is no address.
             raise DownloadError(
                 f"{url}: answered what cannot be read ({error}); try another mirror"
@@ -215,7 +215,7 @@ def _position(response: Any, begun: IO[bytes]) -> tuple[int, int]:  # noqa: ANN4
 
 
 def _refused(error: urllib.error.HTTPError, url: str, begun: IO[bytes], cure: str) -> None:
-    with error:
+    with closing(error):
         if error.code == 416:
             begun.truncate(0)
             raise _CutError("has no more than what was here")

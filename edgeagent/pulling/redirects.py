@@ -23,9 +23,10 @@ class Redirects(urllib.request.HTTPRedirectHandler):
         Raises:
             DownloadError: it leads to where is not to be asked.
         """
+        # What stands beside a redirect would be read whole, however long: nobody wants it.
+        fp.close()
         try:
             self._check(newurl)
         except UsageError as error:
-            fp.close()
             raise DownloadError(f"{req.full_url}: leads to {error}") from error
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]

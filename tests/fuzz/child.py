@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ class Run:
     def walked(self, most: int) -> tuple[str, bytes]:
         """Put each value in the seeds to its extremes, at most so many; return the first fault."""
         for seed in self.seeds:
-            for data in extremes(seed, max(most // len(self.seeds), 1)):
+            share = max(most // len(self.seeds), 1)
+            for data in islice(extremes(seed, share), share + 8):
                 if fault := self.each(data):
                     return fault, data
         return "", b""

@@ -109,7 +109,7 @@ def main() -> None:
         search = Search(Run(TARGETS[options.target], Path(room).resolve()))
         for seed in search.seeds:
             search.take(seed)
-            for data in extremes(seed, 3000):
+            for data in extremes(seed, 1500 // len(search.seeds)):
                 search.take(data)
         if atheris is not None:
             by_coverage(search, atheris, options.minutes, options.corpus)
