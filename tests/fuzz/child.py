@@ -73,7 +73,7 @@ class Run:
         """Put each value in the seeds to its extremes, at most so many; return the first fault."""
         for seed in self.seeds:
             share = max(most // len(self.seeds), 1)
-            for data in islice(extremes(seed, share), share + 8):
+            for data in islice(extremes(seed, share), share + 1):
                 if fault := self.each(data):
                     return fault, data
         return "", b""
