@@ -122,7 +122,10 @@ def decode(record: bytes) -> Event:
     Raises:
         msgspec.DecodeError: these bytes are no record of ours.
     """
-    return _decoder.decode(record)
+    try:
+        return _decoder.decode(record)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deep") from None
 
 
 def now(clock: Clock, kernel: str) -> When:
