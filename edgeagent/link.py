@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, Self
 
+from edgeagent.kept import Kept
+
 NOT_AUTHORISED = 135
 """PUBACK reason code 0x87 (MQTT 5.0, section 3.4.2.1): the account's fault, not the message's."""
 TOO_LARGE = 149
@@ -60,6 +62,8 @@ class Order(NamedTuple):
 
 Hear = Callable[[Order], None]
 """Takes in an order, in the link's thread: it neither waits nor raises."""
+Follow = Callable[[bytes, bool], None]
+"""Takes in a payload, and whether it was retained; as `Hear` does."""
 
 
 class Link(Protocol):
@@ -82,6 +86,30 @@ class Link(Protocol):
 
         Before `start`. What nobody takes in is not listened to.
         """
+        ...
+
+    def follow(self, topic: str, hear: Follow) -> None:
+        """Let ``hear`` take in what comes on ``topic``, the whole of it; before `start`."""
+        ...
+
+    def keep(self, topic: str, payload: bytes) -> None:
+        """Have the broker keep ``payload`` as the latest on ``topic``; any thread, and any time.
+
+        It goes out at QoS 1, retained, as `reply` does, and again at each connect before
+        ``online``; the newest wins. Empty: the broker lets go of what it kept.
+
+        Args:
+            topic: the whole of it, for it need not be below the device's prefix.
+            payload: wire bytes.
+        """
+        ...
+
+    def kept(self) -> dict[str, bytes]:
+        """Return what `keep` was given, by topic; what the broker has let go of is gone."""
+        ...
+
+    def greet(self) -> None:
+        """Say anew all that is said at a connect; any thread may ask. It goes as `reply` does."""
         ...
 
     def reply(self, order: Order, payload: bytes) -> bool:
@@ -144,6 +172,7 @@ class NoLink:
 
     def __init__(self) -> None:
         self._news = threading.Event()
+        self._kept = Kept()
 
     @property
     def up(self) -> int:
@@ -152,6 +181,20 @@ class NoLink:
 
     def listen(self, orders: Hear | None, desired: Hear | None = None) -> None:
         """See `Link.listen`; nothing will be heard."""
+
+    def follow(self, topic: str, hear: Follow) -> None:
+        """See `Link.follow`; nothing will be heard."""
+
+    def keep(self, topic: str, payload: bytes) -> None:
+        """See `Link.keep`."""
+        self._kept.put(topic, payload)
+
+    def kept(self) -> dict[str, bytes]:
+        """See `Link.kept`."""
+        return self._kept.all()
+
+    def greet(self) -> None:
+        """See `Link.greet`."""
 
     def reply(self, order: Order, payload: bytes) -> bool:
         """See `Link.reply`; always "not now"."""
@@ -207,6 +250,7 @@ class MemoryLink(NoLink):
         """All answers that were ever taken."""
         self._hear: Hear | None = None
         self._hear_desired: Hear | None = None
+        self._follows: dict[str, Follow] = {}
         self._window = window
         self._number = 0
         self._is_up = False
@@ -236,6 +280,24 @@ class MemoryLink(NoLink):
         """See `Link.listen`."""
         self._hear, self._hear_desired = orders, desired
 
+    def follow(self, topic: str, hear: Follow) -> None:
+        """See `Link.follow`."""
+        self._follows[topic] = hear
+
+    def keep(self, topic: str, payload: bytes) -> None:
+        """See `Link.keep`."""
+        super().keep(topic, payload)
+        self._say_kept({topic: payload})
+
+    def greet(self) -> None:
+        """See `Link.greet`."""
+        self._say_kept(self._kept.all())
+
+    def _say_kept(self, words: dict[str, bytes]) -> None:
+        for topic, payload in words.items() if self._is_up else ():
+            self.sent.append(Sent(topic, payload, None, self._number))
+            self._kept.answered(topic, payload, self._codes.get(topic, 0))
+
     def reply(self, order: Order, payload: bytes) -> bool:
         """See `Link.reply`."""
         if self._is_up:
@@ -258,6 +320,7 @@ class MemoryLink(NoLink):
         self.go_down()
         self._number += 1
         self._is_up = True
+        self.greet()
         self.wake()
 
     def go_down(self) -> None:
@@ -275,6 +338,11 @@ class MemoryLink(NoLink):
         """Publish a desired state to the device, if it is there and listens."""
         if self._is_up and self._hear_desired is not None:
             self._hear_desired(Order("desired", payload, retained=True))
+
+    def say(self, topic: str, payload: bytes, retained: bool = False) -> None:
+        """Publish on ``topic``, if the device is there and follows it."""
+        if self._is_up and topic in self._follows:
+            self._follows[topic](payload, retained)
 
     def hold(self) -> None:
         """Acknowledge nothing until `answer` is called, and then only what was sent by then."""

@@ -91,6 +91,8 @@ class _TimedLink:
         self.start, self.wait, self.wake = link.start, link.wait, link.wake
         self.stop, self.announce = link.stop, link.announce
         self.listen, self.reply = link.listen, link.reply
+        self.follow, self.keep = link.follow, link.keep
+        self.kept, self.greet = link.kept, link.greet
 
     @property
     def up(self) -> int:

@@ -11,11 +11,12 @@ import msgspec
 from edgeagent.config import MqttConfig
 from edgeagent.errors import CredentialError
 from edgeagent.findings import Notice
-from edgeagent.link import Ack, Hear, Order
+from edgeagent.kept import Kept
+from edgeagent.link import Ack, Follow, Hear, Order
 from edgeagent.mqtt.backoff import Backoff
 from edgeagent.mqtt.client import Words
 from edgeagent.mqtt.connection import STOP_S, Connection
-from edgeagent.mqtt.orders import DESIRED, ORDERS
+from edgeagent.mqtt.orders import DESIRED, ORDERS, Ears
 from edgeagent.mqtt.reasons import RETAIN_NOT_SUPPORTED, UNSUPPORTED_VERSION
 from edgeagent.mqtt.rival import Rival
 
@@ -56,6 +57,8 @@ class MqttLink:
         self._changed = threading.Event()
         self._connection: Connection | None = None
         self._hears: dict[str, Hear] = {}
+        self._follows: dict[str, Follow] = {}
+        self._kept = Kept()
         self._number = 0
         self._backoff = Backoff(config.backoff_max_s, draw)
         self._is_lost = False
@@ -72,6 +75,28 @@ class MqttLink:
         """See `Link.listen`."""
         hears = {ORDERS: orders, DESIRED: desired}
         self._hears = {topic: hear for topic, hear in hears.items() if hear is not None}
+
+    def follow(self, topic: str, hear: Follow) -> None:
+        """See `Link.follow`."""
+        self._follows[topic] = hear
+
+    def keep(self, topic: str, payload: bytes) -> None:
+        """See `Link.keep`."""
+        self._kept.put(topic, payload)
+        connection = self._connection
+        # While it is connecting, the birth may have been put together without it.
+        if connection is not None:
+            connection.say_kept(topic)
+
+    def kept(self) -> dict[str, bytes]:
+        """See `Link.kept`."""
+        return self._kept.all()
+
+    def greet(self) -> None:
+        """See `Link.greet`."""
+        connection = self._connection
+        if connection is not None and connection.is_up:
+            connection.greet()
 
     def reply(self, order: Order, payload: bytes) -> bool:
         """See `Link.reply`."""
@@ -126,9 +151,8 @@ class MqttLink:
     def _connect_and_stay(self) -> tuple[str, int, bool]:
         """Hold one connection until it ends; return why, the reason code, and `was_cut`."""
         is_deaf = time.monotonic() < self._deaf_until_s
-        hears = {} if is_deaf else self._hears
         try:
-            connection = Connection(self._config, self._words, self._changed.set, hears)
+            connection = self._connect(is_deaf)
         except (CredentialError, ValueError, OSError) as error:
             return str(error), 0, False
         self._connection, self._number = connection, self._number + 1
@@ -140,7 +164,7 @@ class MqttLink:
         while connection.alive() and not self._stop.wait(LOOK_S):
             if is_deaf and time.monotonic() >= self._deaf_until_s:
                 is_deaf = False
-                connection.listen(self._hears)
+                connection.listen(self._ears())
         if self._stop.is_set() and connection.is_up:
             connection.say_stopped()
         connection.drop()
@@ -154,6 +178,13 @@ class MqttLink:
             return ""
         self._deaf_until_s = time.monotonic() + self._deaf_s
         return f"; nothing is listened to for {self._deaf_s:.0f} s: clear what is retained for us"
+
+    def _connect(self, is_deaf: bool) -> Connection:
+        ears = None if is_deaf else self._ears()
+        return Connection(self._config, self._words, self._changed.set, ears, self._kept)
+
+    def _ears(self) -> Ears:
+        return Ears(self._words.prefix, self._hears, self._follows)
 
     def _fall_back(self, code: int) -> str:
         """Go on with what the broker knows where it refused more; return what to say of it."""

@@ -8,8 +8,7 @@ session; a client that is lost is dropped with all it held.
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import LogLevel, MQTTErrorCode
@@ -17,11 +16,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeagent.config import MqttConfig
-from edgeagent.link import TOO_LARGE, Ack, Hear, Order
+from edgeagent.kept import Kept
+from edgeagent.link import TOO_LARGE, Ack, Order
 from edgeagent.mqtt.beside import beside
 from edgeagent.mqtt.client import Words, begin, make_client
 from edgeagent.mqtt.flight import Flight
-from edgeagent.mqtt.orders import ORDERS, order_of, place_of, subscribe
+from edgeagent.mqtt.orders import Ears
 from edgeagent.mqtt.reasons import explained
 from edgeagent.mqtt.terms import terms_of
 from edgeagent.mqtt.voice import Voice
@@ -42,7 +42,8 @@ class Connection:
         config: MqttConfig,
         words: Words,
         happened: Callable[[], None],
-        hears: Mapping[str, Hear] = MappingProxyType({}),
+        ears: Ears | None = None,
+        kept: Kept | None = None,
     ) -> None:
         """Begin to connect.
 
@@ -50,13 +51,14 @@ class Connection:
             config: the ``[mqtt]`` table.
             words: what is said for the device itself.
             happened: told that there is news, in paho's thread.
-            hears: takes in what comes, in paho's thread: by `orders.ORDERS` and `orders.DESIRED`.
+            ears: what is listened to, in paho's thread; None: nothing is.
+            kept: what is said at each connect, besides birth; None: nothing.
 
         Raises:
             CredentialError: a password, key or certificate will not do.
         """
         self._happened = happened
-        self._hears, self._prefix = hears, words.prefix
+        self._ears = ears
         self._is_v5 = config.protocol == "5"
         self._trouble = ""
         self._is_heard = False
@@ -72,7 +74,7 @@ class Connection:
         self.was_cut = False
         """Whether the broker, having let us in, gave no reason for its end."""
         self._client = make_client(config, words)
-        self._voice = Voice(self._client, words, terms_of(config), self._is_v5)
+        self._voice = Voice(self._client, words, terms_of(config), self._is_v5, kept or Kept())
         self._listen()
         self._thread = begin(self._client, config, words.client_id)
 
@@ -100,15 +102,15 @@ class Connection:
             return
         self._voice.terms = self._voice.terms.narrowed(properties)
         self._voice.add_birth()
-        if self._hears:
+        if self._ears is not None:
             # Before the birth: whoever hears that it is here may order at once.
-            subscribe(self._client, map(self._voice.topic, self._hears), self._is_v5)
+            self._ears.open(self._client, self._is_v5)
         self._say_birth()
 
-    def listen(self, hears: Mapping[str, Hear]) -> None:
-        """Have ``hears`` take in what comes from now on."""
-        self._hears = hears
-        subscribe(self._client, map(self._voice.topic, hears), self._is_v5)
+    def listen(self, ears: Ears) -> None:
+        """Have ``ears`` take in what comes from now on."""
+        self._ears = ears
+        ears.open(self._client, self._is_v5)
 
     @property
     def too_large_bytes(self) -> int:
@@ -135,19 +137,12 @@ class Connection:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        for name, reason in zip(self._hears, reasons, strict=False):
-            if reason.is_failure:
-                cure = "commands.allow = []" if name == ORDERS else "commands.desired = false"
-                topic = self._voice.topic(name)
-                _log.warning("the broker does not let us read %s; mend its ACL, or %s", topic, cure)
+        if self._ears is not None:
+            self._ears.answered(mid, reasons)
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
-        try:
-            hear = self._hears.get(place_of(message.topic, self._prefix))
-            if hear is not None:
-                hear(order_of(message))
-        except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
-            _log.exception("an order could not be taken in")
+        if self._ears is not None:
+            self._ears.take(message)
 
     def reply(self, order: Order, payload: bytes) -> bool:
         """See `Link.reply`; it goes out when the window has room."""
@@ -163,6 +158,16 @@ class Connection:
             # Not up yet, too: what the birth has said may be old before it ends.
             self._voice.add_info()
             self._happened()
+
+    def say_kept(self, topic: str) -> None:
+        """Have what is kept under ``topic`` published; any thread may ask."""
+        self._voice.add_kept(topic)
+        self._happened()
+
+    def greet(self) -> None:
+        """Have all that a connect says published again; any thread may ask."""
+        self._voice.add_birth()
+        self._happened()
 
     def _on_connect_fail(self, client: Client, data: object) -> None:
         # paho calls this while it handles the error that it does not hand on.
@@ -199,6 +204,7 @@ class Connection:
         # No lock: paho holds one of its own here, which publish() takes, too.
         self._flight.heard()
         if mid == self._birth:
+            self._voice.then(reason.value)
             self._say_birth()
             return
         self._flight.answered(mid, reason.value)
@@ -242,7 +248,7 @@ class Connection:
         if self.is_up and self._voice.is_due and len(self._flight) < self._voice.terms.window:
             packet_id = self._voice.say_due()
             if packet_id:
-                self._flight.leaves(packet_id, None)
+                self._flight.leaves(packet_id, None, self._voice.then)
 
     def alive(self) -> bool:
         """Return whether it is up, its thread lives, and the broker answers what it was sent."""

@@ -17,6 +17,7 @@ class Flight:
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
         self._tokens: dict[int, int | None] = {}
+        self._thens: dict[int, Callable[[int], None]] = {}
         self._acks: list[Ack] = []
         self._answers: deque[tuple[int, int]] = deque()
         self._heard_s = now_s()
@@ -26,11 +27,21 @@ class Flight:
         """Return how many are on their way."""
         return len(self._tokens)
 
-    def leaves(self, packet_id: int, token: int | None) -> None:
-        """Note what was sent; what has no ``token`` counts in the window, and no more."""
+    def leaves(
+        self, packet_id: int, token: int | None, then: Callable[[int], None] | None = None
+    ) -> None:
+        """Note what was sent; what has no ``token`` counts in the window, and is no news.
+
+        Args:
+            packet_id: of the message.
+            token: see `Link.publish`.
+            then: hears the reason code, when `landed` is called.
+        """
         if not self._tokens:
             self._heard_s = self._now_s()
         self._tokens[packet_id] = token
+        if then is not None:
+            self._thens[packet_id] = then
 
     def stays(self, token: int, code: int) -> None:
         """Note what was not sent for ``code``, as if the broker had said so."""
@@ -51,6 +62,8 @@ class Flight:
             packet_id, code = self._answers.popleft()
             self._look_for_gap(packet_id)
             token = self._tokens.pop(packet_id, None)
+            if then := self._thens.pop(packet_id, None):
+                then(code)
             if token is not None:
                 acks.append(Ack(token, code))
         return acks

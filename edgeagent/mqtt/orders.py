@@ -1,25 +1,69 @@
-"""Orders as paho hands them over, and what MQTT 5 adds to an answer."""
+"""What is heard of the broker: orders, and other topics that are followed."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Mapping, Sequence
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edgeagent.link import Order
+from edgeagent.link import Follow, Hear, Order
+
+_log = logging.getLogger(__name__)
 
 ORDERS, DESIRED = "cmd/+", "cfg/desired"
 """What may be listened to, below the device's prefix."""
 
+_CURES = {ORDERS: ", or commands.allow = []", DESIRED: ", or commands.desired = false"}
 
-def subscribe(client: Client, topics: Iterable[str], is_v5: bool) -> None:
-    """Ask for all that comes on ``topics``, at QoS 1."""
+
+class Ears:
+    """What one connection listens to. Its methods come in paho's thread."""
+
+    def __init__(
+        self, prefix: str, hears: Mapping[str, Hear], follows: Mapping[str, Follow]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            prefix: of the device's topics.
+            hears: who takes in what is said to the device, by `ORDERS` and `DESIRED`.
+            follows: who takes in what comes on another topic, by the whole of it.
+        """
+        self._prefix, self._hears, self._follows = prefix, hears, follows
+        self._asked: dict[int | None, list[str]] = {}
+
+    def open(self, client: Client, is_v5: bool) -> None:
+        """Subscribe to everything."""
+        topics = [f"{self._prefix}/{place}" for place in self._hears] + list(self._follows)
+        if topics:
+            self._asked[_subscribe(client, topics, is_v5)] = topics
+
+    def answered(self, packet_id: int, reasons: Sequence[ReasonCode]) -> None:
+        """Take in what the broker said to a subscription."""
+        for topic, reason in zip(self._asked.pop(packet_id, []), reasons, strict=False):
+            if reason.is_failure:
+                more = _CURES.get(topic.removeprefix(f"{self._prefix}/"), "")
+                _log.warning("the broker does not let us read %s; mend its ACL%s", topic, more)
+
+    def take(self, message: MQTTMessage) -> None:
+        """Hand ``message`` to who listens."""
+        try:
+            if follow := self._follows.get(message.topic):
+                follow(bytes(message.payload), bool(message.retain))
+            elif hear := self._hears.get(place_of(message.topic, self._prefix)):
+                hear(order_of(message))
+        except Exception:  # noqa: BLE001  what got out of a callback would end paho's thread
+            _log.exception("what came on %s could not be taken in", message.topic)
+
+
+def _subscribe(client: Client, topics: Sequence[str], is_v5: bool) -> int | None:
     # What is retained is asked for, to be told of; MQTT 5 marks it so when it is not old, too.
     if is_v5:
         how = SubscribeOptions(qos=1, retainAsPublished=True)
-        client.subscribe([(topic, how) for topic in topics])
-    else:
-        client.subscribe([(topic, 1) for topic in topics])
+        return client.subscribe([(topic, how) for topic in topics])[1]
+    return client.subscribe([(topic, 1) for topic in topics])[1]
 
 
 def place_of(topic: str, prefix: str) -> str:

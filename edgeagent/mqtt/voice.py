@@ -8,6 +8,7 @@ from functools import partial
 from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import MQTTErrorCode
 
+from edgeagent.kept import Kept
 from edgeagent.link import Order
 from edgeagent.mqtt.beside import beside
 from edgeagent.mqtt.client import Words
@@ -16,14 +17,24 @@ from edgeagent.mqtt.terms import Terms
 
 _log = logging.getLogger(__name__)
 
+Then = Callable[[int], None]
+"""Hears the reason code of an answer."""
+
+
+def _nothing(_code: int) -> None:
+    """Hear it, and let it be."""
+
 
 class Voice:
     """Speaks through one paho client, one word at a time, when its connection lets it."""
 
-    def __init__(self, client: Client, words: Words, terms: Terms, is_v5: bool) -> None:
+    def __init__(self, client: Client, words: Words, terms: Terms, is_v5: bool, kept: Kept) -> None:
         self.terms = terms
         """What the broker takes; the connection knows when it has said so."""
+        self.then: Then = _nothing
+        """Is to hear what the broker says to the word said last."""
         self._client, self._words, self._is_v5 = client, words, is_v5
+        self._kept = kept
         self._due: deque[Callable[[], int]] = deque()
 
     @property
@@ -36,9 +47,15 @@ class Voice:
         return f"{self._words.prefix}/{name}"
 
     def add_birth(self) -> None:
-        """Have ``info``, how the settings stand, then ``status`` said."""
+        """Have ``info``, how the settings stand, what is kept, then ``status`` said."""
+        # Who hears that it is here must not find what it was before it went.
         self.add_info()
+        self._due += [partial(self._say_kept, topic) for topic in self._kept.all()]
         self._due.append(self._say_online)
+
+    def add_kept(self, topic: str) -> None:
+        """Have what is kept under ``topic`` said; any thread may ask."""
+        self._due.append(partial(self._say_kept, topic))
 
     def add_info(self) -> None:
         """Have ``info`` said again, for what it says has changed; any thread may ask."""
@@ -53,6 +70,7 @@ class Voice:
     def say_due(self) -> int:
         """Say the next word that the broker would take; return its packet id, 0 for none."""
         while self._due:
+            self.then = _nothing
             packet_id = self._due.popleft()()
             if packet_id:
                 return packet_id
@@ -75,11 +93,22 @@ class Voice:
         said = self._say("cfg/reported", self._words.reported())
         return said.mid if said is not None else 0
 
+    def _say_kept(self, topic: str) -> int:
+        payload = self._kept.get(topic)
+        if payload is None:
+            return 0
+        said = self._say_whole(topic, payload)
+        self.then = partial(self._kept.answered, topic, payload)
+        return said.mid if said is not None else 0
+
     def _say(self, name: str, payload: bytes) -> MQTTMessageInfo | None:
-        topic, told = self.topic(name), beside(payload, self._is_v5)
+        return self._say_whole(self.topic(name), payload)
+
+    def _say_whole(self, topic: str, payload: bytes) -> MQTTMessageInfo | None:
+        told = beside(payload, self._is_v5)
         if self.terms.is_too_large(topic, told.payload, told.properties):
             takes = f"the broker takes {self.terms.max_packet_bytes} bytes"
-            _log.warning("%s is not said: %s", name, takes)
+            _log.warning("%s is not said: %s", topic, takes)
             return None
         return self._client.publish(topic, told.payload, 1, self.terms.retains, told.properties)
 

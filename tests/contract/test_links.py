@@ -103,6 +103,35 @@ def test_an_agent_without_a_broker_listens_to_nobody() -> None:
     assert not link.reply(Order("look", b"{}"), b"no")
 
 
+def test_what_is_kept_is_held_whatever_the_connection(rig: Rig) -> None:
+    link, connect, cut = rig
+    link.keep("homeassistant/device/home/door/config", b"{}")
+    link.start()
+    connect()
+    until(link, lambda: link.up > 0)
+    cut()
+    link.greet()
+    assert link.kept() == {"homeassistant/device/home/door/config": b"{}"}
+
+
+def test_a_memory_link_says_what_is_kept_at_each_connect_and_hears_what_it_follows() -> None:
+    link, heard = MemoryLink(), list[tuple[bytes, bool]]()
+    link.follow("homeassistant/status", lambda *told: heard.append(told))
+    link.keep("a", b"1")
+    link.keep("b", b"")
+    link.come_up()
+    link.say("homeassistant/status", b"online")
+    link.say("other", b"online")
+    link.go_down()
+    link.come_up()
+    assert [(sent.topic, sent.payload) for sent in link.sent] == [
+        ("a", b"1"),
+        ("b", b""),
+        ("a", b"1"),
+    ]
+    assert heard == [(b"online", False)]
+
+
 def test_waking_ends_a_wait_that_has_not_begun(rig: Rig) -> None:
     link, _, _ = rig
     link.wake()
