@@ -364,6 +364,21 @@ class ActionConfig(Section, frozen=True):
     driver: Annotated[str, part('"lgpio", or "mock" (for trials: no pin is touched).', pattern="^(lgpio|mock)$")] = "lgpio"
 
 
+OwnLabel = Annotated[str, Meta(pattern=r'^[^{}"\\%\x00-\x1f]{1,64}$')]
+
+
+class HomeAssistantConfig(Section, frozen=True):
+    """[homeassistant]: this device in Home Assistant, by its MQTT discovery."""
+
+    enabled: Annotated[bool, part(
+        'Tell it what there is, and let the broker keep how each camera stands; mqtt.encoding must be "json".')] = False
+    prefix: Annotated[str, part(
+        "Its discovery prefix; PREFIX/status is its birth message.",
+        pattern="^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,2}$")] = "homeassistant"
+    labels: Annotated[list[OwnLabel], part(
+        "Labels that have a presence and a count of their own, for each camera and zone.", max_length=16)] = msgspec.field(default_factory=lambda: ["person"])
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -380,6 +395,7 @@ class Config(Section, frozen=True):
     health: HealthConfig = HealthConfig()
     page: PageConfig = PageConfig()
     action: Annotated[list[ActionConfig], part("What events set going here.", max_length=8)] = []
+    homeassistant: HomeAssistantConfig = HomeAssistantConfig()
 
     @property
     def device_name(self) -> str:

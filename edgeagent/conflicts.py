@@ -19,6 +19,10 @@ from edgeagent.polygon import touches_itself
 
 CELLS_PX = (0, 4, 8, 16)
 SOURCES_WITH_ADDRESS = ("video", "images")
+ENTITIES_MAX = 100
+"""In Home Assistant: with names of common length they fit into one message."""
+ENTITIES_A_CAMERA = 7
+"""Besides those of labels and zones."""
 MIN_DEADLINE_S = 0.1
 """A model the Edge TPU takes at all takes less than this on it."""
 
@@ -36,6 +40,7 @@ def conflicts(config: Config) -> Iterator[Fault]:
         path, before = f"action[{number}].", config.action[:number]
         yield from _action_faults(action, before, path)
         yield from _unknown_places(action, config.camera, path)
+    yield from _home_faults(config)
     names = [camera.name for camera in config.camera]
     for number, camera in enumerate(config.camera):
         yield from _one_camera_faults(camera, f"camera[{number}].")
@@ -102,6 +107,20 @@ def _mqtt_faults(config: Config) -> Iterator[Fault]:
         yield "mqtt.prefix", f"{{{unknown.pop()}}} is neither {{site}} nor {{device}}"
     else:
         yield from broker_faults(config)
+
+
+def _home_faults(config: Config) -> Iterator[Fault]:
+    home = config.homeassistant
+    if not home.enabled:
+        return
+    if config.mqtt.encoding != "json":
+        what = f"Home Assistant reads no {config.mqtt.encoding}, which mqtt.encoding asks for"
+        yield "homeassistant.enabled", f'{what}; encoding = "json", or enabled = false'
+    places = sum(2 + sum(zone.kind == "count" for zone in one.zone) for one in config.camera)
+    count = ENTITIES_A_CAMERA * len(config.camera) + places * len(home.labels)
+    if count > ENTITIES_MAX:
+        what = f"{len(home.labels)} labels for each camera and zone make some {count} entities"
+        yield "homeassistant.labels", f"{what}; at most {ENTITIES_MAX}: name fewer"
 
 
 def _page_faults(page: PageConfig) -> Iterator[Fault]:

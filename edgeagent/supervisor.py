@@ -29,6 +29,7 @@ from edgeagent.errors import EdgeagentError
 from edgeagent.event import Event
 from edgeagent.findings import Notice
 from edgeagent.health import Health
+from edgeagent.homeassistant import HomeAssistant
 from edgeagent.identity import begin_boot
 from edgeagent.looker import Engines
 from edgeagent.machine import Machine
@@ -90,6 +91,7 @@ class Supervisor:
         self._reload = threading.Event()
         self._moved = threading.Event()
         """Another engine answers now, or other settings hold: what the device is is said anew."""
+        self._home = HomeAssistant(state, clock, self.health)
         self._page = Page(state, self.health, Feed(self._bulletin, clock, config))
         self._tidings = Tidings(self.health, clock, self._kernel, self.put)
         self._engines = Engines()
@@ -133,6 +135,7 @@ class Supervisor:
             desired=self._desired,
             bulletin=self._rounds.bulletin,
             ahead_ms=self._reckoning.ahead_ms,
+            home=self._home,
         )
         self._take_over = TakeOver(
             self._watchdog,
@@ -203,6 +206,7 @@ class Supervisor:
         put = self._outbox.put(event.kind, events.encode(event))
         self._acting.hear(event, put.seq)
         self._page.hear(event)
+        self._home.hear(event)
 
     def _open(self) -> None:
         """Open everything that the settings name; a part that will not open is not the end."""
@@ -216,6 +220,7 @@ class Supervisor:
         self._page.open(self._config)
 
     def _new_agent(self, camera: CameraConfig) -> Agent:
+        self._home.begin(camera.name)
         return Agent(
             camera,
             self._config,

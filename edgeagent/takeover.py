@@ -40,7 +40,9 @@ class TakeOver:
         self.outbox.retune(config.outbox)
         if "model" in parts:
             self.change_engines()
-        self.uplink.retune(config, reopen=not parts.isdisjoint({"mqtt", "commands"}))
+        self.uplink.retune(
+            config, reopen=not parts.isdisjoint({"mqtt", "commands", "homeassistant"})
+        )
         every = range(len(config.camera))
         anew = [number for number in every if parts & {"motion", f"camera[{number}]"}]
         self.cameras.retune(config, anew)

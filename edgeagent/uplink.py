@@ -22,6 +22,7 @@ from edgeagent.config import Config
 from edgeagent.engines import Engine, shown
 from edgeagent.findings import Notice
 from edgeagent.health import Health
+from edgeagent.homeassistant import HomeAssistant
 from edgeagent.identity import client_id
 from edgeagent.link import Link, NoLink, Order, Payload
 from edgeagent.mqtt import MqttLink, Words
@@ -57,11 +58,12 @@ class Uplink:
         desired: Desired,
         bulletin: Callable[[], Bulletin],
         ahead_ms: Mapping[str, int],
+        home: HomeAssistant,
     ) -> None:
         self._outbox, self._state, self._clock = outbox, state, clock
         self._health, self._tell, self._engines = health, tell, engines
         self._kinds, self._books, self._desired = kinds, books, desired
-        self._bulletin, self._ahead_ms = bulletin, ahead_ms
+        self._bulletin, self._ahead_ms, self._home = bulletin, ahead_ms, home
         self._told_s = float("-inf")
 
     def open(self, config: Config) -> None:
@@ -89,6 +91,8 @@ class Uplink:
         self._link.listen(orders, self._desired.hear if config.commands.desired else None)
         if orders is not None:
             self._commands.start()
+        say_stat = self._publisher.say_stat_soon
+        self._home.open(config, self._link, self._encode, self._bulletin, say_stat, _board())
         self._link.start()
         self._thread.start()
 
@@ -171,6 +175,7 @@ class Uplink:
         else:
             self._config = config
             self._publisher.retune(config.mqtt, config.health.stat_s)
+            self._home.retune(config)
 
     def close(self, drain_s: float) -> bool:
         """Stop the publisher, send what is left for at most ``drain_s``, say farewell.
@@ -179,6 +184,7 @@ class Uplink:
             Whether the outbox is empty.
         """
         self._commands.close()
+        self._home.close()
         self._stop.set()
         self._link.wake()
         self._thread.join(THREAD_STOP_S)

@@ -16,6 +16,7 @@ _shtab_edgeagent_commands() {
     demo:'see it work: an embedded broker, a clip, a model, a subscriber'
     doctor:'everything between you and a running agent, and what to type'
     glance:'have the running agent look now, and say what is in view'
+    homeassistant:'what Home Assistant is told of this device, or have it let go'
     look:'show a camera to who stands at the device, for aiming and for zones'
     models:'list the model bundles'
     motion:'what the motion gate thought of a clip, and why a frame was worth a look'
@@ -135,6 +136,18 @@ _shtab_edgeagent_glance_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_glance_defaults_added=0
+
+_shtab_edgeagent_homeassistant_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+  "--config[settings file]:config:"
+  "--state[state folder of the agent]:state:"
+  "--json[print the whole discovery message]"
+  "--remove[take this device out of Home Assistant, where no agent will do it any more]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_homeassistant_defaults_added=0
 
 _shtab_edgeagent_look_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -423,6 +436,7 @@ _shtab_edgeagent() {
         demo) _arguments -C -s $_shtab_edgeagent_demo_options ;;
         doctor) _arguments -C -s $_shtab_edgeagent_doctor_options ;;
         glance) _arguments -C -s $_shtab_edgeagent_glance_options ;;
+        homeassistant) _arguments -C -s $_shtab_edgeagent_homeassistant_options ;;
         look) _arguments -C -s $_shtab_edgeagent_look_options ;;
         models) _shtab_edgeagent_models ;;
         motion) _arguments -C -s $_shtab_edgeagent_motion_options ;;

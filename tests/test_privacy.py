@@ -362,7 +362,9 @@ def parts(schema: Mapping[str, Any], at: str) -> Iterator[tuple[str, Mapping[str
             yield from parts(part, f"{at}.{key}")
 
 
-@pytest.mark.parametrize("name", ["event", "status", "info", "stat", "bench", "answer", "reported"])
+@pytest.mark.parametrize(
+    "name", ["event", "status", "info", "stat", "state", "bench", "answer", "reported"]
+)
 def test_every_field_of_every_schema_has_a_bound(name: str) -> None:
     text = (resources.files("edgeagent.wire") / f"{name}.schema.json").read_text("utf-8")
     assert [at for at, part in parts(json.loads(text), name) if is_unbounded(part)] == []

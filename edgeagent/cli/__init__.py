@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "everything between you and a running agent, and what to type",
     "watch": "what devices say, live, over MQTT: one of them, or a fleet",
     "page": "where the agent's page is, and the token that opens it",
+    "homeassistant": "what Home Assistant is told of this device, or have it let go",
     "models": "list the model bundles",
     "tpu": "which Edge TPUs there are, what is wrong with them, and what to type",
     "recover": "as root: take one step to bring a lost Edge TPU back, when the agent has asked",

@@ -41,12 +41,12 @@ def run(options: argparse.Namespace) -> int:
     if options.rehearse:
         return _rehearse(options.port, options.unwell)
     config = settings.load(options.config)
-    state = options.state or _state_of(options.config)
+    state = options.state or state_of(options.config)
     print("\n".join(_lines(config.page, state, options.config)))
     return 0
 
 
-def _state_of(file: Path) -> Path:
+def state_of(file: Path) -> Path:
     """Return the state folder of the agent whose settings are in ``file``."""
     if file == DEFAULT_FILE and "STATE_DIRECTORY" not in os.environ and SERVICE_STATE.exists():
         return SERVICE_STATE

@@ -84,7 +84,6 @@ class MqttLink:
         """See `Link.keep`."""
         self._kept.put(topic, payload)
         connection = self._connection
-        # While it is connecting, the birth may have been put together without it.
         if connection is not None:
             connection.say_kept(topic)
 

@@ -18,7 +18,12 @@ LOOK_S = 0.2
 
 
 def publish_once(
-    config: MqttConfig, client_id: str, topic: str, payload: bytes, within_s: float = 20.0
+    config: MqttConfig,
+    client_id: str,
+    topic: str,
+    payload: bytes,
+    within_s: float = 20.0,
+    retain: bool = False,
 ) -> None:
     """Publish one message at QoS 1, and wait until the broker has it.
 
@@ -28,6 +33,7 @@ def publish_once(
         topic: the whole of it.
         payload: wire bytes.
         within_s: for connecting and for the acknowledgement, together.
+        retain: the broker is to keep it, or, if it is empty, to let go of what it keeps.
 
     Raises:
         CredentialError: a password, key or certificate will not do.
@@ -42,7 +48,7 @@ def publish_once(
         client.connect(config.host, port, config.keepalive_s)
         client.loop_start()
         told = beside(payload, config.protocol == "5")
-        sent = client.publish(topic, told.payload, qos=1, properties=told.properties)
+        sent = client.publish(topic, told.payload, qos=1, retain=retain, properties=told.properties)
         taken = _wait(sent, refused, within_s)
     except (OSError, ValueError, RuntimeError) as error:
         why = str(error)

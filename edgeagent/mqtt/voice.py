@@ -34,7 +34,7 @@ class Voice:
         self.then: Then = _nothing
         """Is to hear what the broker says to the word said last."""
         self._client, self._words, self._is_v5 = client, words, is_v5
-        self._kept = kept
+        self._kept, self._is_born = kept, False
         self._due: deque[Callable[[], int]] = deque()
 
     @property
@@ -49,13 +49,16 @@ class Voice:
     def add_birth(self) -> None:
         """Have ``info``, how the settings stand, what is kept, then ``status`` said."""
         # Who hears that it is here must not find what it was before it went.
+        self._is_born = True
         self.add_info()
         self._due += [partial(self._say_kept, topic) for topic in self._kept.all()]
         self._due.append(self._say_online)
 
     def add_kept(self, topic: str) -> None:
         """Have what is kept under ``topic`` said; any thread may ask."""
-        self._due.append(partial(self._say_kept, topic))
+        if self._is_born:
+            # Before that, the birth will say it, in its order.
+            self._due.append(partial(self._say_kept, topic))
 
     def add_info(self) -> None:
         """Have ``info`` said again, for what it says has changed; any thread may ask."""

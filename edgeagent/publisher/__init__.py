@@ -247,6 +247,11 @@ class Publisher:
             self._stat_due_s = now_s + self._stat_s
             self.say_stat()
 
+    def say_stat_soon(self) -> None:
+        """Have the counters published at the next `step`; any thread may ask."""
+        self._stat_due_s = self._clock.mono_s()
+        self._link.wake()
+
     def say_stat(self) -> None:
         """Publish the counters now, as at a clean stop."""
         if self._stat is not None:

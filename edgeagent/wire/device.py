@@ -1,4 +1,4 @@
-"""What a device says besides events, as fields: status, info, stat, bench, answers to orders."""
+"""What a device says besides events, as fields: status, info, stat, state, answers to orders."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -72,6 +72,19 @@ def stat_fields(bulletin: Bulletin, wall_ms: int, audit: tuple[str, int] | None 
         "e": {part: (state.code, round(state.age_s)) for part, state in unwell.items()},
         **({} if audit is None else {"aud": audit}),
     }
+
+
+def state_fields(device: str, camera: str, told: Mapping[str, Any], wall_ms: int) -> Fields:
+    """Return the retained message that says how one camera stands.
+
+    Args:
+        device: its name.
+        camera: the camera's.
+        told: ``s`` (is it watched), ``mov`` (does something move), ``n`` (label to how many are in
+            view), ``zn`` (zone to the same), ``last`` (the label that came last, and its score).
+        wall_ms: unix milliseconds.
+    """
+    return {"v": SCHEMA, "ts": wall_ms, "dev": device, "cam": camera, **told}
 
 
 def bench_fields(device: str, wall_ms: int, facts: Mapping[str, Any]) -> Fields:

@@ -8,7 +8,7 @@ from edgeagent.wire import cloudevents, json
 from edgeagent.wire.fields import Fields
 
 Encode = Callable[[str, Fields], Payload]
-"""Turns what is said (``event status info stat bench answer reported``) into wire bytes.
+"""Turns what is said (``event status info stat state bench answer reported``) into wire bytes.
 
 Raises:
     ValueError: they would be larger than ``bounds.PAYLOAD_MAX_BYTES``.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from paho.mqtt import publish
@@ -11,7 +12,7 @@ from edgeagent.config import MqttConfig
 from edgeagent.mqtt import MqttLink, Words
 
 from .conftest import Broker, Brokers, Ear, until
-from .test_link import PREFIX, at
+from .test_link import PASSWORDS, PREFIX, at, secret_file, with_password
 
 WORDS = Words(PREFIX, "0123456789abcdef", lambda s: json.dumps({"s": s}).encode(), lambda: b"{}")
 TOPIC = "homeassistant/device/home/door/config"
@@ -122,3 +123,24 @@ def test_a_refusal_is_told_once_and_kept_for_the_next_connection(
         assert until(lambda: pumped(link) or "mend its ACL" in caplog.text, PATIENT_S)
         assert link.kept() == {TOPIC: b""}
     assert caplog.text.count(f"does not take {TOPIC} from us") == 1
+
+
+def test_the_acl_of_the_docs_lets_a_device_tell_of_itself_and_of_no_other(
+    brokers: Brokers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = brokers(PASSWORDS + "\nacl_file {folder}/acl")
+    docs = Path(__file__).parents[2] / "docs"
+    pages = [(docs / name).read_text() for name in ("commands.md", "homeassistant.md")]
+    rules = [page[page.index("\npattern ") :].split("```")[0] for page in pages]
+    (broker.folder / "acl").write_text("".join(rules))
+    with_password(broker)
+    account = {"username": "door", "password_file": secret_file(tmp_path, "hunter2")}
+    link = made(at(broker, **account))
+    link.follow("homeassistant/status", lambda _payload, _retained: None)
+    for topic in (TOPIC, f"{PREFIX}/state/yard", "homeassistant/device/home/yard/config"):
+        link.keep(topic, b"")
+    with started(link):
+        assert until(lambda: pumped(link) or len(link.kept()) == 1, PATIENT_S)
+        assert until(lambda: pumped(link) or "mend its ACL" in caplog.text, PATIENT_S)
+    assert list(link.kept()) == ["homeassistant/device/home/yard/config"]
+    assert "does not let us read" not in caplog.text
