@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from edgeagent.machine import Machine
 from edgeagent.mqtt.once import publish_once
 
 OFF = 'It is off. In {file}: "[homeassistant]", "enabled = true"; then: systemctl reload edgeagent'
+
+SETTLE_S = 2.0
+"""So long Home Assistant is given to let go of the entities."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +69,11 @@ def _remove(config: Config, state: Path, file: Path) -> None:
     if config.homeassistant.enabled:
         cure = "the agent does it by itself when it has read enabled = false"
         raise UsageError(f"{file}: homeassistant.enabled is true, it would be told again; {cure}")
-    states = [state_topic(config, camera.name) for camera in config.camera]
-    for topic in sorted({*read(state).topics, config_topic(config), *states}):
-        who = f"edgeagent-home-{os.getpid()}"
-        publish_once(personal(config), who, topic, b"", retain=True)
-        print(f"gone  {topic}")
+    known, states = read(state), [state_topic(config, camera.name) for camera in config.camera]
+    who, mqtt = f"edgeagent-home-{os.getpid()}", personal(config)
+    # The entities first: those that are still there would stumble over an empty state.
+    for topics in ({*known.entities, config_topic(config)}, {*known.states, *states}):
+        for topic in sorted(topics):
+            publish_once(mqtt, who, topic, b"", retain=True)
+            print(f"gone  {topic}")
+        time.sleep(SETTLE_S)

@@ -20,7 +20,7 @@ from edgeagent.health import Health
 from edgeagent.homeassistant.discovery import state_topic
 from edgeagent.homeassistant.memory import Memory
 from edgeagent.homeassistant.standing import UNARMED, WATCHED, Standing
-from edgeagent.homeassistant.telling import Telling
+from edgeagent.homeassistant.telling import SETTLE_S, Telling
 from edgeagent.link import Link
 from edgeagent.wire.device import state_fields
 from edgeagent.wire.encodings import Encode
@@ -31,8 +31,6 @@ _log = logging.getLogger(__name__)
 
 AGAIN_S = (1.0, 5.0)
 """Bounds of the wait after its birth message: a house full of devices does not answer at once."""
-SETTLE_S = 5.0
-"""Home Assistant has certainly set up by then what it was told."""
 FARES_S = 5.0
 """A device whose health trembles does not say so more often."""
 LOOK_S = 1.0
@@ -145,7 +143,7 @@ class HomeAssistant:
             self._config = config
             self._cameras |= {one.name: one for one in config.camera if one.name in self._cameras}
             cameras = list(self._cameras.values())
-        self._telling.announce(config, cameras)
+        self._telling.announce(config, cameras, self._clock.mono_s())
         for camera in cameras if self._is_on else ():
             self._say_state(camera)
 
@@ -199,7 +197,7 @@ class HomeAssistant:
         if self._is_on:
             self._look()
             self._say_again()
-        self._telling.forget()
+        self._telling.tidy(self._clock.mono_s())
 
     def _hear_birth(self, payload: bytes, _retained: bool) -> None:
         if payload == b"online":

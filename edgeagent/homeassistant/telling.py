@@ -20,6 +20,8 @@ from edgeagent.link import Link
 
 PART = "homeassistant"
 """Its name in health."""
+SETTLE_S = 5.0
+"""Home Assistant has certainly done by then what it was told."""
 
 
 class Telling:
@@ -36,14 +38,23 @@ class Telling:
         """
         self._link, self._memory, self._board, self._health = link, memory, board, health
         self._lock = threading.RLock()
+        self._stale: list[str] = []
+        """Topics of states that nobody is to hear of any more, when that is known."""
+        self._stale_s = 0.0
 
     @property
     def is_over(self) -> bool:
         """Whether the broker has let go of everything."""
         return not self._memory.published.topics
 
-    def announce(self, config: Config, cameras: Sequence[CameraConfig]) -> None:
-        """Say what there is now, and take back what is no more; all of it, where it is off."""
+    def announce(self, config: Config, cameras: Sequence[CameraConfig], now_s: float) -> None:
+        """Say what there is now, and take back what is no more; all of it, where it is off.
+
+        Args:
+            config: the settings.
+            cameras: those that there are.
+            now_s: monotonic seconds.
+        """
         with self._lock:
             self._config, self._cameras = config, list(cameras)
             before, is_on = self._memory.published, config.homeassistant.enabled
@@ -51,9 +62,9 @@ class Telling:
             stale = before.topics - now.topics
             old = before.without(before.topics - stale)
             self._memory.keep(Published({**old.entities, **now.entities}, old.states + now.states))
-            # The device first: without its cameras' topics it would be shown as it never was.
-            for topic in sorted(stale, key=lambda one: (one in before.states, one)):
+            for topic in old.entities:
                 self._link.keep(topic, b"")
+            self._stale, self._stale_s = old.states, now_s + SETTLE_S
             if is_on:
                 self._say()
 
@@ -97,9 +108,19 @@ class Telling:
             left = {name: platform for name, platform in known.items() if name in told}
             self._memory.keep(Published({**published.entities, topic: left}, published.states))
 
-    def forget(self) -> None:
-        """Remember topics no more that the broker has let go of."""
+    def tidy(self, now_s: float) -> None:
+        """Take back the states of what is gone; remember no more what the broker let go of."""
         with self._lock:
+            self._take_back_states(now_s)
             published = self._memory.published
-            gone = published.topics - self._link.kept().keys()
+            gone = published.topics - self._link.kept().keys() - set(self._stale)
             self._memory.keep(published.without(gone))
+
+    def _take_back_states(self, now_s: float) -> None:
+        """Do it when the entities are gone: one that is there would stumble over nothing."""
+        if any(not payload for payload in self._link.kept().values()):
+            self._stale_s = now_s + SETTLE_S
+        elif now_s >= self._stale_s:
+            stale, self._stale = self._stale, []
+            for topic in stale:
+                self._link.keep(topic, b"")

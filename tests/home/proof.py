@@ -1,6 +1,6 @@
 """What a real Home Assistant shows of the agent, whatever is restarted, and how it is let go of.
 
-scripts/proof-homeassistant [--only WORD]
+scripts/proof-homeassistant [--only WORD | --picture FILE]
 """
 
 import argparse
@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.home.parties import Agent, Broker, Home
+from tests.home.portrait import take
 from tests.home.steps import Steps, all_steps
 from tests.home.street import Street, settings
 
@@ -33,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("scripts/proof-homeassistant")
     parser.add_argument("root", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", default="", help="steps with this word in their name")
+    parser.add_argument("--picture", type=Path, help="only a picture of the device's page (PNG)")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="edgeagent-home-"))
     street = Street(Broker(folder, PORT), Agent(folder, PORT), Home(folder, options.root, PORT))
@@ -40,6 +42,9 @@ def main() -> int:
     try:
         for party in street:
             party.start()
+        if options.picture:
+            take(street, options.picture)
+            return 0
         print(f"Home Assistant {street.home.version}\n\n| step | outcome |\n|---|---|", flush=True)
         held = tried(street, [s for s in all_steps(street) if options.only in s[0]])
     finally:
