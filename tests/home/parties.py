@@ -84,7 +84,8 @@ class Broker(Party):
         told: dict[str, Any] = {}
 
         def hear(heard: Heard) -> None:
-            told[heard.topic] = json.loads(heard.payload)
+            if heard.payload:
+                told[heard.topic] = json.loads(heard.payload)
 
         late = Subscriber("127.0.0.1", self.port, topic, hear, f"late-{time.monotonic_ns()}")
         late.start()

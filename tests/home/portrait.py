@@ -12,6 +12,17 @@ from tests.page.browser import Browser
 
 PAGE = "http://127.0.0.1:18123"
 DEVICES = "Object.values(document.querySelector('home-assistant').hass.devices)"
+CONFIRM = """
+(() => {
+  const within = (root) => [...root.querySelectorAll("*")].flatMap(
+    (one) => one.shadowRoot ? [one, ...within(one.shadowRoot)] : [one]);
+  const found = within(document).find(
+    (one) => one.localName === "ha-button" && one.textContent.trim() === "Confirm");
+  if (found) found.click();
+  return Boolean(found);
+})()
+"""
+"""Keeps the port that Home Assistant was given, which it asks for at its first page."""
 OWNER = {"name": "Owner", "username": "owner", "password": "not-a-secret", "language": "en"}
 
 
@@ -46,15 +57,17 @@ def take(street: Street, file: Path) -> None:
     is_right(street)
     browser = Browser(street.agent.folder / "profile")
     try:
-        browser.size(1000, 820)
+        browser.size(1100, 1180)
         browser.open(f"{PAGE}/manifest.json")
         tokens = json.dumps(json.dumps(owner_tokens()))
         browser.ask(f"localStorage.setItem('hassTokens', {tokens})")
         browser.open(f"{PAGE}/config/devices/dashboard")
         found = f"{DEVICES}.find(one => one.name === 'porch').id"
         browser.open(f"{PAGE}/config/devices/device/{browser.until(found)}")
-        wait_for("a bird in view", lambda: street.states()["clip.bird"] == "on")
+        browser.until(CONFIRM)
         time.sleep(5.0)
+        wait_for("a bird in view", lambda: street.states()["clip.bird"] == "on")
+        time.sleep(1.0)
         browser.shot(file)
     finally:
         browser.close()

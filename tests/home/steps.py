@@ -151,15 +151,17 @@ def zone_removed_meanwhile(street: Street) -> str:
     return wait_for("the zone gone", lambda: gone(street, "clip.zone"))
 
 
+def left(street: Street) -> list[str]:
+    """Return the topics of ours that the broker keeps for Home Assistant."""
+    return [one for one in street.broker.keeps() if "homeassistant" in one or "/state/" in one]
+
+
 def disabled(street: Street) -> str:
     """Switched off by a reload, the device goes, and nothing is left at the broker."""
     street.agent.settle(settings(enabled=False))
     street.agent.reload()
     told = wait_for("the device gone", lambda: not street.home.ask()["devices"])
-    left = [
-        topic for topic in street.broker.keeps() if "homeassistant" in topic or "state/" in topic
-    ]
-    assert not left, left
+    wait_for("nothing left", lambda: not left(street))
     assert not street.states(), street.states()
     street.agent.settle(settings())
     street.agent.reload()
