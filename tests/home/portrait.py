@@ -12,7 +12,7 @@ from tests.page.browser import Browser
 
 PAGE = "http://127.0.0.1:18123"
 DEVICES = "Object.values(document.querySelector('home-assistant').hass.devices)"
-CONFIRM = """
+CONFIRM = """\
 (() => {
   const within = (root) => [...root.querySelectorAll("*")].flatMap(
     (one) => one.shadowRoot ? [one, ...within(one.shadowRoot)] : [one]);
