@@ -12,6 +12,7 @@ from msgspec import Meta
 MANIFEST, CARD, LABELS = "manifest.toml", "CARD.md", "labels.txt"
 
 _MAX_TEXT_BYTES = 65536
+_LINKED = "is reached by a link; a bundle holds its own files"
 _OURS = frozenset({MANIFEST, CARD})
 """What cannot be listed: the list itself, and what is made from it."""
 
@@ -21,13 +22,13 @@ class Listed:
     """One file of a bundle that is not a model."""
 
     path: Path
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 def fault_of(path: Path, folder: Path, sha256: str, size_bytes: int | None = None) -> str:
     """Return what is wrong with a file of the bundle in ``folder``; "" where nothing is."""
     if not _is_own(path, folder):
-        return "is reached by a link; a bundle holds its own files"
+        return _LINKED
     if not path.is_file():
         return "is missing"
     found_bytes = path.stat().st_size
@@ -94,7 +95,7 @@ def read_text(path: Path) -> str:
     """Return a short text.
 
     Raises:
-        OSError, ValueError: it cannot be read, is too long, or is not UTF-8.
+        OSError, ValueError: it cannot be read, is no file, is too long, or is not UTF-8.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("is no file")
@@ -109,7 +110,7 @@ def read_labels(path: Path, faults: list[str]) -> tuple[str, ...]:
     """Return the labels in ``path``, and add what is wrong with them to ``faults``."""
     try:
         if not _is_own(path, path.parent):
-            raise ValueError("is reached by a link; a bundle holds its own files")
+            raise ValueError(_LINKED)
         labels = tuple(read_text(path).splitlines())
     except (OSError, ValueError) as error:
         faults.append(f"{path}: cannot be read ({error})")

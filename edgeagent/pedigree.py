@@ -19,7 +19,7 @@ class Data:
     licence: Annotated[str, Meta(min_length=1)] = "not stated"
     pictures: Annotated[int, Meta(ge=0)] = 0
     """0: nobody knows."""
-    sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    sha256: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     """Of pictures: `digest_of` them; of the pipeline's data: of its table; empty: nobody knows."""
 
 

@@ -85,7 +85,7 @@ def read_quality(path: Path) -> Quality:
             str(told["model"]["sha256"]), str(told["engine"]), str(data["sha256"]),
             int(data["pictures"]), parts,
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(
             f"{path}: is no report of edgeagent models eval --report ({error!r})"
         ) from error

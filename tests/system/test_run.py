@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -267,12 +268,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def bundle_copy(tmp_path: Path) -> Path:
-    folder = tmp_path / "models" / "coco16-320"
-    folder.mkdir(parents=True)
-    for path in (bundles_folder() / "coco16-320").iterdir():
-        if path.is_file():
-            (folder / path.name).write_bytes(path.read_bytes())
-    return folder
+    return shutil.copytree(bundles_folder() / "coco16-320", tmp_path / "models" / "coco16-320")
 
 
 def test_a_truncated_model_is_status_65_for_who_waits_and_no_end_for_the_service(
@@ -398,7 +394,7 @@ def test_the_bench_times_every_stage_of_the_river() -> None:
 def test_the_models_are_listed_with_task_size_digest_and_origin() -> None:
     told = run("models")
     assert told.returncode == 0
-    assert "coco16-320 1  detect, 320x320x3 uint8, 16 labels" in told.stdout
+    assert "coco16-320 1.0.0  detect, 320x320x3 uint8, 16 labels" in told.stdout
     assert "2,974,448 B  sha256 c5805c0d3f65aef8" in told.stdout
     assert "npm @vladmandic/human" in told.stdout
     rows = [json.loads(line) for line in run("models", "--json").stdout.splitlines()]
