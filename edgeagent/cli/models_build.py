@@ -52,7 +52,7 @@ def add_arguments(ways: Any) -> None:  # noqa: ANN401
         "--keep", type=Path, metavar="FOLDER", help="put the .tflite and report.json here as well"
     )
     add_place(parser)
-    parser.set_defaults(go=run)
+    parser.set_defaults(go=run, weights_data=())
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,6 +88,7 @@ def _cooked(options: argparse.Namespace) -> Any:  # noqa: ANN401
     like = find_bundle(recipe.like or recipe.name, [bundles_folder()])
     options.labels = options.labels or (like.folder / "labels.txt" if like.labels else None)
     options.licence, options.origin = like.licence, like.origin
+    options.weights_data = tuple(one for one in like.data if one.use == "train")
     return cook(recipe, options.package or fetch(recipe, cache_folder()), print)
 
 
@@ -135,7 +136,7 @@ def _bundled(options: argparse.Namespace, built: Any, into: Path) -> Any:  # noq
     same = ("labels", "task", "licence", "version", "replace")
     said = {key: getattr(options, key) for key in same}
     said["origin"] = options.origin or f"built from {options.source.name}"
-    said["data"] = (*trained_on(options), _calibrated_by(options))
+    said["data"] = (*options.weights_data, *trained_on(options), _calibrated_by(options))
     said["beside"] = {"report.json": built.report.timeless()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{built.report.name}.tflite"
