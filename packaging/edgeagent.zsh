@@ -10,6 +10,7 @@
 
 _shtab_edgeagent_commands() {
   local _commands=(
+    action:'what events set going on this device, and to try it by hand'
     audit:'whether the log of what was ordered is still the one that was written'
     bench:'how long each stage takes on this machine, and whether that is good'
     check:'say what is wrong with a settings file, or what it comes to'
@@ -33,15 +34,27 @@ _shtab_edgeagent_commands() {
   _describe 'edgeagent commands' _commands
 }
 
+_shtab_edgeagent_action_commands() {
+  local _commands=(
+    list:'print when each is done, and what is done'
+    try:'do it once, now, with a made-up event, and say how it went'
+  )
+  _describe 'edgeagent action commands' _commands
+}
+
 _shtab_edgeagent_models_commands() {
   local _commands=(
     add:'make a bundle of a .tflite file; what it is, is found out'
     add-compiled:'add a file to a bundle that was compiled elsewhere, with its compiler'"'"'s log'
     build:'make a bundle of a Keras model, a SavedModel, a frozen graph, a float .tflite or TF.js'"'"'s'
+    card:'list a bundle'"'"'s files with their digests anew, and write its CARD.md'
     catalogue:'list what can be pulled'
+    compare:'ask a device'"'"'s engine and a model server, which is sent them, about the same frames'
     compile:'compile a bundle'"'"'s model for the Edge TPU and add the file to the bundle'
     eval:'measure a model on pictures of which it is known what is in them'
     pull:'fetch a model of the catalogue, or of a registry of your own, and verify it'
+    serve:'answer for models by KServe'"'"'s v2 protocol (extra: serve)'
+    show:'what a bundle says of itself: files, tensors, data, figures; everything is verified'
   )
   _describe 'edgeagent models commands' _commands
 }
@@ -53,6 +66,32 @@ _shtab_edgeagent_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_defaults_added=0
+
+_shtab_edgeagent_action_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--debug[show tracebacks, log more]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_action_defaults_added=0
+
+_shtab_edgeagent_action_list_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings file]:config:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_action_list_defaults_added=0
+
+_shtab_edgeagent_action_try_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--state[state folder of the agent that is to do it]:state:"
+  "--here[not by the running agent, but here, as you, by this settings file]:FILE:"
+  ":the action\'s:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_action_try_defaults_added=0
 
 _shtab_edgeagent_audit_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -182,8 +221,11 @@ _shtab_edgeagent_models_add_options=(
   "--takes[what a float model\'s input is scaled to]:takes:(0..1 -1..1 0..255)"
   "--fallback[none\: a compiled file without one for the CPU]:fallback:(cpu none)"
   "*--still[picture to try it on, kept in the bundle\; default\: two that ship]:FILE:"
+  "--version[which it is, as semver.org has it]:version:"
   "--licence[what the manifest says of it]:licence:"
   "--origin[where it is from, for the manifest]:origin:"
+  "*--trained-on[what it was trained on\: a folder of pictures, or what that is called]:WHAT:"
+  "--data-licence[that of those pictures]:TEXT:"
   "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
   "--config[settings file]:config:"
   "--replace[in the place of one of this name]"
@@ -217,8 +259,11 @@ _shtab_edgeagent_models_build_options=(
   "--labels[one a line]:FILE:"
   "--name[of the bundle\; default\: the model\'s]:name:"
   "--task[insist on it]:task:(classify detect embed)"
+  "--version[which it is, as semver.org has it]:version:"
   "--licence[what the manifest says of it]:licence:"
   "--origin[where it is from, for the manifest]:origin:"
+  "*--trained-on[what it was trained on\: a folder of pictures, or what that is called]:WHAT:"
+  "--data-licence[that of those pictures]:TEXT:"
   "--keep[put the .tflite and report.json here as well]:FOLDER:"
   "--into[where bundles are\; default\: \[model\] folder]:FOLDER:"
   "--config[settings file]:config:"
@@ -229,12 +274,42 @@ _shtab_edgeagent_models_build_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_build_defaults_added=0
 
+_shtab_edgeagent_models_card_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings file, for where bundles are]:config:"
+  "--evaluation[take in what edgeagent models eval --report wrote]:FILE:"
+  "--version[which it is from now on]:1.2.0:"
+  ":by name, or a folder with a slash:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_card_defaults_added=0
+
 _shtab_edgeagent_models_catalogue_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_catalogue_defaults_added=0
+
+_shtab_edgeagent_models_compare_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--server[where the frames go\: https\:\/\/HOST]:URL:"
+  "--plain-http[http\:\/\/ to another host, too]"
+  "--as[what the server calls the model\; default\: as the bundle]:NAME:"
+  "--send[what the device fitted for its model, or the whole picture, fitted over there]:send:(image picture)"
+  "--frames[at most so many]:N:"
+  "--every[only each N-th frame]:N:"
+  "--device[what runs it here]:device:(cpu usb usb:0 usb:1 pci pci:0 pci:1)"
+  "--least[status 1 if the agreement is less\; 0 to 1]:X:"
+  "--config[settings file, for \[model\] and \[events\]]:config:"
+  "--json[print the comparison as JSON]"
+  ":by name, or a folder with a slash:"
+  ":a film, a still, or their folder:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_compare_defaults_added=0
 
 _shtab_edgeagent_models_compile_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -288,6 +363,32 @@ _shtab_edgeagent_models_pull_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_edgeagent_models_pull_defaults_added=0
+
+_shtab_edgeagent_models_serve_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--float[serve the float model the first bundle was quantised from, too, as NAME-float\: a .tflite, or with TensorFlow a .keras or a SavedModel\'s folder]:FILE:"
+  "--host[listen here\; default\: this machine alone]:host:"
+  "--port[0\: any that is free]:port:"
+  "--body-mb[longest request, 1 to 1024 MiB]:N:"
+  "--config[settings file, for \[model\] and \[events\]]:config:"
+  "--yaml[print what tells a cluster to serve the first bundle]"
+  "--image[for --yaml\: the container\'s image]:image:"
+  "--storage[for --yaml\: the bundle\'s]:URI:"
+  "(*):by name, or a folder with a slash:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_serve_defaults_added=0
+
+_shtab_edgeagent_models_show_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings file, for where bundles are]:config:"
+  "--json[as one JSON object]"
+  ":by name, or a folder with a slash:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_edgeagent_models_show_defaults_added=0
 
 _shtab_edgeagent_motion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -430,6 +531,7 @@ _shtab_edgeagent() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_edgeagent-$line[1]:"
       case $line[1] in
+        action) _shtab_edgeagent_action ;;
         audit) _arguments -C -s $_shtab_edgeagent_audit_options ;;
         bench) _arguments -C -s $_shtab_edgeagent_bench_options ;;
         check) _arguments -C -s $_shtab_edgeagent_check_options ;;
@@ -449,6 +551,30 @@ _shtab_edgeagent() {
         status) _arguments -C -s $_shtab_edgeagent_status_options ;;
         tpu) _arguments -C -s $_shtab_edgeagent_tpu_options ;;
         watch) _arguments -C -s $_shtab_edgeagent_watch_options ;;
+      esac
+  esac
+}
+
+_shtab_edgeagent_action() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->action'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_edgeagent_action_defaults_added )); then
+    if (( ${_shtab_edgeagent_action_options[(I)${(q)one_or_more}*]} +          ${_shtab_edgeagent_action_options[(I)${(q)remainder}*]} +          ${_shtab_edgeagent_action_options[(I)${(q)default}]} == 0 )); then
+      _shtab_edgeagent_action_options+=(': :_shtab_edgeagent_action_commands' '*::: :->action')
+    fi
+    _shtab_edgeagent_action_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_edgeagent_action_options
+
+  case $state in
+    action)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_edgeagent_action-$line[1]:"
+      case $line[1] in
+        list) _arguments -C -s $_shtab_edgeagent_action_list_options ;;
+        try) _arguments -C -s $_shtab_edgeagent_action_try_options ;;
       esac
   esac
 }
@@ -474,10 +600,14 @@ _shtab_edgeagent_models() {
         add) _arguments -C -s $_shtab_edgeagent_models_add_options ;;
         add-compiled) _arguments -C -s $_shtab_edgeagent_models_add_compiled_options ;;
         build) _arguments -C -s $_shtab_edgeagent_models_build_options ;;
+        card) _arguments -C -s $_shtab_edgeagent_models_card_options ;;
         catalogue) _arguments -C -s $_shtab_edgeagent_models_catalogue_options ;;
+        compare) _arguments -C -s $_shtab_edgeagent_models_compare_options ;;
         compile) _arguments -C -s $_shtab_edgeagent_models_compile_options ;;
         eval) _arguments -C -s $_shtab_edgeagent_models_eval_options ;;
         pull) _arguments -C -s $_shtab_edgeagent_models_pull_options ;;
+        serve) _arguments -C -s $_shtab_edgeagent_models_serve_options ;;
+        show) _arguments -C -s $_shtab_edgeagent_models_show_options ;;
       esac
   esac
 }
