@@ -16,7 +16,7 @@ from edgeagent import __version__, contents, semver
 from edgeagent.contents import LABELS, MANIFEST, Listed
 from edgeagent.errors import DAMAGED, AgentTooOldError, BundleError
 from edgeagent.heads import PLAIN, ROLES, Decoder, Params, Task, faults, spec_faults
-from edgeagent.manifest import Reader, did_you_mean
+from edgeagent.manifest import Reader, did_you_mean, toml
 from edgeagent.pedigree import Data
 from edgeagent.tensor import TensorSpec
 
@@ -176,7 +176,7 @@ def load_bundle(folder: Path, everything: bool = False) -> Bundle:
 
 def _table(manifest: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(contents.read_text(manifest))
+        return toml(contents.read_text(manifest))
     except tomllib.TOMLDecodeError as error:
         raise BundleError(f"{manifest}: is not TOML: {error}; {_CURE}") from error
     except DAMAGED as error:

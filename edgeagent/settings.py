@@ -1,7 +1,6 @@
 """Read the settings file, find every fault in it at once, and say what a change means."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from edgeagent.brokers.faults import Fault
 from edgeagent.config import Config, Reload
 from edgeagent.conflicts import conflicts
 from edgeagent.errors import ConfigError
-from edgeagent.manifest import did_you_mean, shown
+from edgeagent.manifest import did_you_mean, shown, toml
 
 Table = Mapping[str, Any]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -57,7 +56,7 @@ def load(path: Path) -> Config:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
+        table = toml(text)
     except OSError as error:
         raise ConfigError(
             [f"{path}: {error.strerror}; edgeagent check --sample makes one"]

@@ -1,6 +1,5 @@
 """What can be pulled, as ``catalogue.toml`` has it: names, addresses and digests."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from msgspec import Meta
 
 from edgeagent.errors import DAMAGED, BundleError, UsageError
 from edgeagent.heads import ROLES, Decoder, Task
-from edgeagent.manifest import Reader, did_you_mean
+from edgeagent.manifest import Reader, did_you_mean, toml
 
 FILE = Path(__file__).with_name("catalogue.toml")
 
@@ -90,7 +89,7 @@ def read_catalogue(file: Path = FILE) -> Catalogue:
     """
     faults: list[str] = []
     try:
-        table = tomllib.loads(file.read_text())
+        table = toml(file.read_text())
     except DAMAGED as error:
         raise BundleError(f"{file}: cannot be read ({error})") from error
     catalogue = Reader(file.parent, faults).read(Catalogue, table)

@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from edgeagent.errors import DAMAGED, BundleError, DownloadError, UsageError
-from edgeagent.manifest import Reader, did_you_mean
+from edgeagent.manifest import Reader, did_you_mean, toml
 from edgeagent.pedigree import Data
 from edgeagent.workshop.graph import (
     Graph,
@@ -92,7 +91,7 @@ def read_recipe(name: str) -> Recipe:
     if not path.is_file():
         raise UsageError(f"--recipe {name}: no such recipe{did_you_mean(name, recipes())}")
     try:
-        table = tomllib.loads(path.read_text())
+        table = toml(path.read_text())
     except DAMAGED as error:
         raise BundleError(f"{path}: cannot be read ({error})") from error
     given, edits = table.pop("given", {}), table.pop("edit", [])
