@@ -7,7 +7,7 @@
 
 _shtab_edgeagent_models_subparsers=(show card pull catalogue add build compile add-compiled eval serve compare)
 _shtab_edgeagent_action_subparsers=(list try)
-_shtab_edgeagent_subparsers=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover action audit bench)
+_shtab_edgeagent_subparsers=(run check demo replay look glance motion status pause resume doctor watch page homeassistant models tpu recover action audit bench)
 
 _shtab_edgeagent_run_option_strings=(-h --help --debug --config --state)
 _shtab_edgeagent_check_option_strings=(-h --help --debug --sample --schema --state)
@@ -22,6 +22,7 @@ _shtab_edgeagent_resume_option_strings=(-h --help --debug --state)
 _shtab_edgeagent_doctor_option_strings=(-h --help --debug --config --state --json)
 _shtab_edgeagent_watch_option_strings=(-h --help --debug --config --broker --ca --tls --username --password-file --site --device --plain --seconds)
 _shtab_edgeagent_page_option_strings=(-h --help --debug --config --state --rehearse --unwell --port)
+_shtab_edgeagent_homeassistant_option_strings=(-h --help --debug --config --state --json --remove)
 _shtab_edgeagent_models_show_option_strings=(-h --help --config --json)
 _shtab_edgeagent_models_card_option_strings=(-h --help --config --evaluation --version)
 _shtab_edgeagent_models_pull_option_strings=(-h --help --from --registry --version --token-file --http --into --config --replace)
@@ -56,7 +57,7 @@ _shtab_edgeagent_models_compare___device_choices=(cpu usb usb:0 usb:1 pci pci:0 
 _shtab_edgeagent_models_pos_0_choices=(show card pull catalogue add build compile add-compiled eval serve compare)
 _shtab_edgeagent_action_pos_0_choices=(list try)
 _shtab_edgeagent_bench_pos_0_choices=(single rate offline pipeline swap soak cold compare schema)
-_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status pause resume doctor watch page models tpu recover action audit bench)
+_shtab_edgeagent_pos_0_choices=(run check demo replay look glance motion status pause resume doctor watch page homeassistant models tpu recover action audit bench)
 
 _shtab_edgeagent_run__h_nargs=0
 _shtab_edgeagent_run___help_nargs=0
@@ -110,6 +111,11 @@ _shtab_edgeagent_page___help_nargs=0
 _shtab_edgeagent_page___debug_nargs=0
 _shtab_edgeagent_page___rehearse_nargs=0
 _shtab_edgeagent_page___unwell_nargs=0
+_shtab_edgeagent_homeassistant__h_nargs=0
+_shtab_edgeagent_homeassistant___help_nargs=0
+_shtab_edgeagent_homeassistant___debug_nargs=0
+_shtab_edgeagent_homeassistant___json_nargs=0
+_shtab_edgeagent_homeassistant___remove_nargs=0
 _shtab_edgeagent_models_show__h_nargs=0
 _shtab_edgeagent_models_show___help_nargs=0
 _shtab_edgeagent_models_show___json_nargs=0

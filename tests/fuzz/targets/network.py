@@ -13,6 +13,7 @@ from edgeagent.bulletin import to_fields
 from edgeagent.cameras import Cameras
 from edgeagent.clock import ManualClock
 from edgeagent.commands import Books, Commands
+from edgeagent.commands.desired import Desired
 from edgeagent.config import CameraConfig, CommandsConfig, Config
 from edgeagent.desk import Desk
 from edgeagent.findings import Notice
@@ -136,7 +137,7 @@ def _asked(data: bytes, folder: Path) -> None:
     rig = Rig(folder)
     desk = Desk(
         rig.cameras, rig.pausing, Engines(), _Outbox(), _Uplink(), rig.health, rig.clock,  # type: ignore[arg-type]
-        rig.bulletin,
+        rig.bulletin, lambda asked: {"error": f"no action {asked.get('name')!r}"},
     )  # fmt: skip
     ours, theirs = socket.socketpair()
     with ours:
@@ -173,7 +174,36 @@ def _answers() -> list[bytes]:
     return [json.dumps(told).encode() + b"\n", b'{"error": "no camera"}\n']
 
 
+def _desired(data: bytes, folder: Path) -> None:
+    """A first state is tried, whatever comes after it; a second life finds what is left of both."""
+    clock, told = ManualClock(), list[Notice]()
+    for life in range(2):
+        standing = Probation(CONFIG, None, folder, told.append, clock)
+        standing.begin("kill" if life else "")
+        books = Books(folder, clock)
+        desired = Desired(standing, books, clock, Health(), told.append, lambda: None)
+        for payload in (_FIRST_STATE, data):
+            desired.hear(Order("desired", payload, retained=True))
+            desired.tick(Rehearsal(clock).bulletin)
+            everywhere("reported", desired.reported("pi"))
+        standing.read()
+    json.dumps([[notice.what, notice.why, notice.name] for notice in told])
+
+
+_FIRST_STATE = b'{"version": 3, "id": "a3", "values": {"events.threshold": 0.5}}'
+
+
+def _states() -> list[bytes]:
+    return [
+        _FIRST_STATE,
+        b'{"version": 4, "id": "a4", "values": {"events.labels": ["cat"], "motion.gate": null}}',
+        b'{"version": 5, "id": "a5", "values": {"mqtt.host": "elsewhere"}}',
+        b'{"version": 9007199254740991, "id": "\\ud800", "values": {}}',
+    ]
+
+
 TARGETS = [
+    Target("desired", _desired, _states),
     Target("orders", _orders, _some_orders),
     Target("questions", _asked, _questions, sockets=True),
     Target("answers", _answered, _answers, sockets=True),
