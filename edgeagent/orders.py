@@ -7,11 +7,11 @@ from typing import Any, Protocol
 from edgeagent.bulletin import Bulletin
 from edgeagent.cameras import Cameras
 from edgeagent.commands import Asked, Kind
-from edgeagent.config import Reload
 from edgeagent.engines import shown
 from edgeagent.errors import EdgeagentError, UsageError
 from edgeagent.histogram import Histogram
 from edgeagent.pausing import Pausing
+from edgeagent.setting import Reload
 from edgeagent.settings import Change
 
 TOLD_MAX = 50

@@ -11,10 +11,11 @@ from msgspec import inspect
 
 from edgeagent.brokers import filled
 from edgeagent.brokers.faults import Fault
-from edgeagent.config import Config, Reload
+from edgeagent.config import Config
 from edgeagent.conflicts import conflicts
 from edgeagent.errors import ConfigError
 from edgeagent.manifest import did_you_mean, shown, toml
+from edgeagent.setting import Reload
 
 Table = Mapping[str, Any]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

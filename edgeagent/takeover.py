@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from edgeagent.acting import Acting
 from edgeagent.cameras import Cameras
-from edgeagent.config import Config, Reload
+from edgeagent.config import Config
 from edgeagent.outbox import Outbox
 from edgeagent.page import Page
+from edgeagent.setting import Reload
 from edgeagent.settings import Change
 from edgeagent.uplink import Uplink
 from edgeagent.watchdog import Watchdog

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeagent.frame import Plane
-from edgeagent.link import Payload, Sent
+from edgeagent.link import Payload
+from edgeagent.link.memory import Sent
 
 RUN = 8
 """So many bytes of a frame, one after the other, are a piece of it."""

@@ -21,7 +21,8 @@ from edgeagent.config import CommandsConfig
 from edgeagent.errors import EdgeagentError, UsageError
 from edgeagent.findings import Notice
 from edgeagent.health import Health
-from edgeagent.link import MemoryLink, Order
+from edgeagent.link import Order
+from edgeagent.link.memory import MemoryLink
 from tests.wires import everywhere
 
 LOOK, PING = Order("look", b""), Order("ping", b"")

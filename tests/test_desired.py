@@ -20,7 +20,7 @@ from edgeagent.config import CameraConfig, Config
 from edgeagent.errors import UsageError
 from edgeagent.findings import Notice
 from edgeagent.health import Health
-from edgeagent.link import MemoryLink
+from edgeagent.link.memory import MemoryLink
 from edgeagent.overlay import FALLS_MAX, FILE, read
 from edgeagent.probation import LONG_S, TRIAL_S, Probation
 from tests.wires import everywhere, validator

@@ -17,7 +17,8 @@ from edgeagent.event import Event, MotionPart, Source, When
 from edgeagent.health import Health
 from edgeagent.homeassistant import HomeAssistant
 from edgeagent.homeassistant.memory import FILE, read
-from edgeagent.link import NOT_AUTHORISED, MemoryLink
+from edgeagent.link import NOT_AUTHORISED
+from edgeagent.link.memory import MemoryLink
 from edgeagent.wire.json import encode
 from tests.wires import validator
 

@@ -10,11 +10,12 @@ import pytest
 from edgeagent.bulletin import Bulletin, State
 from edgeagent.cli import main
 from edgeagent.clock import ManualClock
-from edgeagent.config import CameraConfig, Config, Reload
+from edgeagent.config import CameraConfig, Config
 from edgeagent.errors import ConfigError
 from edgeagent.findings import Notice
 from edgeagent.overlay import FILE, Overlay, applied, judge, read
 from edgeagent.probation import TRIAL_S, Probation
+from edgeagent.setting import Reload
 from edgeagent.settings import every_setting
 
 CONFIG = Config(camera=[CameraConfig(name="yard", source="synthetic")])

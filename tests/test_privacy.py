@@ -30,7 +30,7 @@ from edgeagent.engines.tflite import open_cpu
 from edgeagent.event import Event
 from edgeagent.frame import BT601, Frame, Picture, Plane
 from edgeagent.health import Health
-from edgeagent.link import MemoryLink, Sent
+from edgeagent.link.memory import MemoryLink, Sent
 from edgeagent.looker import Engines
 from edgeagent.model import Bundle, bundles_folder, load_bundle
 from edgeagent.outbox import Outbox

@@ -12,7 +12,8 @@ from edgeagent.clock import Clock, ManualClock, SystemClock
 from edgeagent.config import MqttConfig, OutboxConfig
 from edgeagent.event import Event, Source, When
 from edgeagent.health import Health
-from edgeagent.link import NOT_AUTHORISED, TOO_LARGE, MemoryLink
+from edgeagent.link import NOT_AUTHORISED, TOO_LARGE
+from edgeagent.link.memory import MemoryLink
 from edgeagent.outbox import Outbox
 from edgeagent.publisher import TRIES, Publisher, letters
 

@@ -10,8 +10,9 @@ import pytest
 
 from edgeagent import settings
 from edgeagent.cli import check
-from edgeagent.config import CameraConfig, Config, Reload
+from edgeagent.config import CameraConfig, Config
 from edgeagent.errors import ConfigError
+from edgeagent.setting import Reload
 
 ROOT = Path(__file__).parent.parent
 

@@ -23,7 +23,8 @@ from edgeagent.findings import Notice
 from edgeagent.frame import Frame
 from edgeagent.health import Health
 from edgeagent.laps import StopWatch
-from edgeagent.link import Ack, Link, MemoryLink
+from edgeagent.link import Ack, Link
+from edgeagent.link.memory import MemoryLink
 from edgeagent.mqtt import MqttLink, Words
 from edgeagent.outbox import Letter, Outbox
 from edgeagent.publisher import Encode, Publisher, letters

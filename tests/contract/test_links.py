@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edgeagent.link import Ack, Link, MemoryLink, NoLink, Order
+from edgeagent.link import Ack, Link, NoLink, Order
+from edgeagent.link.memory import MemoryLink
 
 Rig = tuple[Link, Callable[[], None], Callable[[], None]]
 """A link not yet started, what makes its connection, and what cuts it."""
