@@ -123,6 +123,8 @@ def line(message: Mapping[str, Any]) -> str:
         return f"{where} {_vector_words(message)}"
     if "cls" in message:
         return f"{where} {_thing_words(message)}"
+    if kind == "count":
+        return f"{where} {_count_words(message)}"
     return f"{where} {message.get('why') or ''}".rstrip()
 
 
@@ -146,6 +148,11 @@ def _thing_words(message: Mapping[str, Any]) -> str:
 def _vector_words(message: Mapping[str, Any]) -> str:
     track = message.get("trk", [[0, ""]])[0][0]
     return f"of #{track}, {len(message['vec'])} characters of base64"
+
+
+def _count_words(message: Mapping[str, Any]) -> str:
+    came = ", ".join(f"{n} {label}" for label, n in message.get("n", {}).items())
+    return f"new in {message['per']:.0f} s: {came or 'none'}"
 
 
 def summary(account: Account, facts: ClipFacts | None, seconds: float) -> str:
