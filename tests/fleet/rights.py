@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.fleet.counting import client
 from tests.fleet.host import until
 
+HOME = "homeassistant/device/lab"
 LISTEN_S = 4.0
 """Long enough for a device that speaks every two seconds."""
 PATIENCE_S = 60.0
@@ -81,12 +82,15 @@ def main(host: str, port: int, folder: Path, names: tuple[str, str, str]) -> dic
     return {
         "may": {
             "write its own answers": probe.code(f"{me}/res/rights") == 0,
+            "tell Home Assistant what it is": probe.code(f"{HOME}/{device}/config") == 0,
+            "say how a camera stands": probe.code(f"{me}/state/rights") == 0,
             "read its own commands": f"{me}/cmd/look" in probe.heard,
             "read what is desired of it": f"{me}/cfg/desired" in probe.heard,
         },
         "may not": {
             "write another's events": probe.code(f"{boss}/evt/rights") == refused,
             "write another's status": probe.code(f"{boss}/status") == refused,
+            "tell Home Assistant what another is": probe.code(f"{HOME}/{other}/config") == refused,
             "write what is desired of it": probe.code(f"{me}/cfg/desired") == refused,
             "command itself": probe.code(f"{me}/cmd/look") == refused,
             "read another's topics": not [t for t in probe.heard if t.startswith(f"{boss}/")],
