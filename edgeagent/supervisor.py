@@ -119,25 +119,41 @@ class Supervisor:
         self._config = self._probation.begin(boot.ended)
         self._rounds = Rounds(self._parts(folder), self.health, self._clock, Machine())
         self._reckoning.look()
+        self._uplink = self._new_uplink(boot.name)
+        self._take_over = self._new_take_over()
+        self._control = Control(runtime_folder(self._state), self._new_desk().answer)
+        try:
+            self._open()
+            self._serve()
+        finally:
+            self._close()
+        if self._failure is not None:
+            raise self._failure
+        boot.end()
+        return self._status
+
+    def _new_uplink(self, boot: str) -> Uplink:
         books, changed = self._books(), self._moved.set
         self._desired = Desired(
             self._probation, books, self._clock, self.health, self.tell, changed
         )
-        self._uplink = Uplink(
+        return Uplink(
             self._outbox,
             self._state,
             self._clock,
             self.health,
             self.tell,
             self._engines.all,
-            kinds=self._orders(boot.name),
+            kinds=self._orders(boot),
             books=books,
             desired=self._desired,
             bulletin=self._rounds.bulletin,
             ahead_ms=self._reckoning.ahead_ms,
             home=self._home,
         )
-        self._take_over = TakeOver(
+
+    def _new_take_over(self) -> TakeOver:
+        return TakeOver(
             self._watchdog,
             self._outbox,
             self._uplink,
@@ -146,7 +162,9 @@ class Supervisor:
             self._page,
             self._change_engines,
         )
-        desk = Desk(
+
+    def _new_desk(self) -> Desk:
+        return Desk(
             self._cameras,
             self._pausing,
             self._engines,
@@ -157,16 +175,6 @@ class Supervisor:
             self._rounds.bulletin,
             self._acting.try_,
         )
-        self._control = Control(runtime_folder(self._state), desk.answer)
-        try:
-            self._open()
-            self._serve()
-        finally:
-            self._close()
-        if self._failure is not None:
-            raise self._failure
-        boot.end()
-        return self._status
 
     def _orders(self, boot: str) -> dict[str, Kind]:
         return {
