@@ -150,12 +150,8 @@ def value_fault(hint: Any, value: Any) -> str:  # noqa: ANN401
     try:
         msgspec.convert(value, hint)
     except (ValueError, OverflowError, RecursionError):
-        is_plain = False
-    return (
-        ""
-        if is_plain
-        else f"{shown(value)} is not {_allowed(inspect.type_info(hint), _unit(hint))}"
-    )
+        return f"{shown(value)} is not {_allowed(inspect.type_info(hint), _unit(hint))}"
+    return "" if is_plain else f"{shown(value)} has a control character in it; leave it out"
 
 
 def _unit(hint: Any) -> str:  # noqa: ANN401

@@ -231,7 +231,7 @@ def test_corals_pair_is_pulled_by_the_command(
     told = capsys.readouterr().out
     assert f'  folder = "{into}"\n  name = "{CLASSIFIER}"' in told
     bundle = load_bundle(into / CLASSIFIER)
-    assert (bundle.version, set(bundle.files)) == ("104342d", {"cpu", "edgetpu"})
+    assert (bundle.version, set(bundle.files)) == ("1.0.0+104342d", {"cpu", "edgetpu"})
     assert bundle.origin.endswith(f"4c41/{CLASSIFIER}.tflite")
 
 
