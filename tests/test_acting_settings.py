@@ -208,3 +208,8 @@ def test_a_file_is_tried_without_an_agent(
     file.write_text('[[action]]\nname = "lamp"\ngpio = 17\npulse_s = 0.05\ndriver = "mock"\n')
     assert main(["action", "try", "lamp", "--here", str(file)]) == 0
     assert "lamp: done in 0.0" in capsys.readouterr().out
+
+
+def test_a_nul_is_given_to_no_program() -> None:
+    told, *_ = faults({"argv": ["/bin/echo", "a\0b"]})
+    assert told.startswith("action[0].argv: ['/bin/echo', 'a\\x00b'] has a control character")

@@ -75,6 +75,12 @@ def stolen(proof: Proof) -> str:
         return proof.ledger().of(name)
 
     before, others = heard(thief), heard(other)
+    # That it is silent would be true of one that only waits for its next attempt, too.
+    asked = "journalctl -u edgeagent -n 40 -o cat | grep -i -o 'certificate.*revoked.*' | tail -1"
+    hold(
+        until(lambda: proof.pis[-1].run(asked, check=False).strip(), 90, 0.5),
+        "it does not say that its certificate was taken back",
+    )
     hold(until(lambda: heard(other) > others + 2, 60, 0.5), "the others are not let in either")
     hold(heard(thief) == before, f"{heard(thief) - before} events from a stolen device")
     told = proof.plays.run("site.yml", "--limit", thief, "--tags", "edgeagent")
